@@ -101,6 +101,21 @@ def alive(family: dict[str, ProcessIdentity]) -> list[str]:
     return [name for name, identity in family.items() if identity.is_alive()]
 
 
+@pytest.fixture(scope="module")
+async def standing() -> AsyncIterator[tuple[Up, str]]:
+    """One without a portal and its address, for tests that leave it running; it ends cleanly."""
+    home = Path(tempfile.mkdtemp(prefix="fb-"))
+    async with up(home, "--no-portal") as running:
+        url = (await running.hear(READY))[1]
+        yield running, url
+        running.process.send_signal(signal.SIGINT)
+        assert await running.end() == 0
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        assert probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
+    shutil.rmtree(home)
+
+
 async def test_one_address_everything_answers_and_ctrl_c_leaves_nothing(home: Path) -> None:
     async with up(home) as running:
         url = (await running.hear(READY))[1]
@@ -136,48 +151,41 @@ async def test_after_kill_9_the_next_one_recovers(home: Path) -> None:
 
 
 @pytest.mark.crash
-async def test_every_child_that_is_killed_comes_back(home: Path) -> None:
-    async with up(home, "--no-portal") as running:
-        url = (await running.hear(READY))[1]
-        for name, title in (
-            ("worker", "The worker"),
-            ("model", "The model"),
-            ("api", "The API"),
-            ("nats", "NATS JetStream"),
-            ("postgres", "PostgreSQL"),
-        ):
-            os.kill(running.children[name].pid, signal.SIGKILL)
-            await running.hear(f"{title} was killed by signal 9")
-            await running.hear(f"{title} is ready")
-        async with httpx.AsyncClient(verify=tls_context()) as client:
+async def test_every_child_that_is_killed_comes_back(standing: tuple[Up, str]) -> None:
+    running, url = standing
+    for name, title in (
+        ("worker", "The worker"),
+        ("model", "The model"),
+        ("api", "The API"),
+        ("nats", "NATS JetStream"),
+        ("postgres", "PostgreSQL"),
+    ):
+        os.kill(running.children[name].pid, signal.SIGKILL)
+        await running.hear(f"{title} was killed by signal 9")
+        await running.hear(f"{title} is ready")
+    async with httpx.AsyncClient(verify=tls_context()) as client:
 
-            async def ready() -> bool:
-                # The API answers while PostgreSQL and NATS are away, and says that they are
-                return (await client.get(f"{url}/readyz")).status_code == 200
+        async def ready() -> bool:
+            # The API answers while PostgreSQL and NATS are away, and says that they are
+            return (await client.get(f"{url}/readyz")).status_code == 200
 
-            await until(ready)
-        running.process.send_signal(signal.SIGINT)
-        assert await running.end() == 0
+        await until(ready)
 
 
-async def test_what_is_in_the_way_is_told_in_a_sentence(home: Path) -> None:
-    async with up(home, "--no-portal") as first:
-        url = (await first.hear(READY))[1]
-        async with up(home, "--no-portal") as second:
-            assert await second.end() == 1
-        assert len(second.lines) == 1
-        assert f"already runs on {home} at {url}" in second.lines[0]
+async def test_what_is_in_the_way_is_told_in_a_sentence(standing: tuple[Up, str]) -> None:
+    first, url = standing
+    async with up(first.home, "--no-portal") as second:
+        assert await second.end() == 1
+    assert len(second.lines) == 1
+    assert f"already runs on {first.home} at {url}" in second.lines[0]
 
-        other = home / "other"
-        async with up(other, "--no-portal", api_port=url.rpartition(":")[2]) as third:
-            assert await third.end() == 1
-        assert len(third.lines) == 1
-        assert "is in use by process" in third.lines[0]
-        assert "FAREBOX_API_PORT" in third.lines[0]
+    other = first.home / "other"
+    async with up(other, "--no-portal", api_port=url.rpartition(":")[2]) as third:
+        assert await third.end() == 1
+    assert len(third.lines) == 1
+    assert "is in use by process" in third.lines[0]
+    assert "FAREBOX_API_PORT" in third.lines[0]
 
-        async with up(other / ("deep" * 30), "--no-portal") as fourth:
-            assert await fourth.end() == 1
-        assert "Set FAREBOX_HOME to a shorter one" in fourth.lines[-1]
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        assert probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
+    async with up(other / ("deep" * 30), "--no-portal") as fourth:
+        assert await fourth.end() == 1
+    assert "Set FAREBOX_HOME to a shorter one" in fourth.lines[-1]
