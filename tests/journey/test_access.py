@@ -229,6 +229,28 @@ async def test_the_color_scheme_is_switched_and_stays(page: Page) -> None:
     assert before is not None
 
 
+MOVING = """() => {
+    document.querySelector("main").insertAdjacentHTML("beforeend", `<i class="rt-Skeleton">Sum</i>
+        <i class="rt-Spinner"><i class="rt-SpinnerLeaf"></i></i><i class="fb-live"></i>
+        <i class="fb-typing"></i>`);
+    return document.getAnimations().filter(moves => moves.effect.getTiming().iterations > 1)
+        .map(moves => moves.animationName);
+}"""
+"""Shows all that moves for as long as something is under way, and returns what does so."""
+
+
+async def test_nothing_goes_on_moving_for_who_asked_for_less_of_it(page: Page) -> None:
+    assert await page.evaluate(MOVING) == []
+    # They are still there: a skeleton has its color from the movement
+    assert await page.evaluate(
+        "getComputedStyle(document.querySelector('main > .rt-Skeleton')).backgroundColor"
+    ) not in ("", "rgba(0, 0, 0, 0)")
+    await page.emulate_media(reduced_motion="no-preference")
+    # The page may have some of its own, which still loads
+    pulse = {"rt-skeleton-pulse", "rt-spinner-leaf-fade", "fb-pulse", "fb-blink"}
+    assert set(await page.evaluate(MOVING)) == pulse
+
+
 FOCUSED = """() => {
     const at = document.activeElement, style = getComputedStyle(at);
     return {end: at === document.body, name: at.getAttribute('aria-label') || at.textContent.trim(),
