@@ -10,6 +10,9 @@ from playwright.async_api import Page, expect
 from portal.app import FEATURES
 from portal.shell.feature import Group
 
+AGAIN_SECONDS = 2.0
+"""Between two loads of a page that shows a change of who is signed in, or what that person may do:
+the portal asks the API every few seconds, and a load takes a second of the processor."""
 ANSWER_MS = 150_000
 """The model runs on the CPU that the tests run on."""
 TOKENS_IN = ".fb-answer [data-measure=in]"

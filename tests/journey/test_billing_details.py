@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, Locator, Page, expect
 from backend_client.types.accounts import Role
 from backend_client.types.invoices import BillingDetails
 from tests.journey.conftest import Farebox, person_at, sign_in
-from tests.journey.steps import visit
+from tests.journey.steps import AGAIN_SECONDS, visit
 from tests.journey.test_roles import acting_as
 from tests.support.waiting import until
 
@@ -135,7 +135,7 @@ async def test_a_form_that_was_open_before_the_role_changed_is_refused(
             switch = other.get_by_role("button", name="Switch organization")
             return "developer" in await switch.inner_text()
 
-        await until(known)
+        await until(known, pause=AGAIN_SECONDS)
         await dialog.get_by_role("button", name="Save").click()
         refused = dialog.get_by_role("alert").filter(has_text="Your role here (developer)")
         await expect(refused).to_be_visible()

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from backend_client.types.accounts import Role, TenantCreate
 from tests.journey.conftest import Farebox, person_at
-from tests.journey.steps import visit
+from tests.journey.steps import AGAIN_SECONDS, visit
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -52,7 +52,7 @@ async def switch_to(page: Page, name: str) -> None:
         await expect(page.get_by_role("dialog")).to_be_visible()
         return await choice.count() == 1
 
-    await until(offered)
+    await until(offered, pause=AGAIN_SECONDS)
     await choice.click()
     await expect(switch).to_contain_text(name)
 
@@ -237,7 +237,7 @@ async def test_a_customer_is_offered_what_its_role_may(
             operates = await page.get_by_role("link", name="Operator", exact=True).count()
             return role.value in shown and not operates
 
-        await until(known)
+        await until(known, pause=AGAIN_SECONDS)
         if buys is None:
 
             async def refused() -> bool:
@@ -252,7 +252,7 @@ async def test_a_customer_is_offered_what_its_role_may(
                 await tab.close()
                 return is_refused
 
-            await until(refused)
+            await until(refused, pause=AGAIN_SECONDS)
             return
         await expect(page.locator("#credit-rule")).to_be_visible()
         await expect(page.get_by_role("button", name="Customer:")).to_have_count(0)

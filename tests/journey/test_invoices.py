@@ -24,7 +24,7 @@ from backend.storage.database import Database
 from backend.storage.tables import invoices, tenants
 from backend_client.types.invoices import CreditNoteCreate
 from tests.journey.conftest import Farebox
-from tests.journey.steps import visit
+from tests.journey.steps import AGAIN_SECONDS, visit
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -102,7 +102,7 @@ async def test_an_invoice_is_opened_and_downloaded(farebox: Farebox, page: Page)
         await expect(page.get_by_role("dialog").get_by_role("button").first).to_be_visible()
         return await choice.count() > 0
 
-    await until(offered)
+    await until(offered, pause=AGAIN_SECONDS)
     await choice.click()
     await visit(page, "Invoices")
     rows = page.locator("#invoices tbody tr")

@@ -108,7 +108,7 @@ async def test_from_sign_in_to_the_bill(
     async def billed_as_by_hand() -> bool:
         return await spend_lines(page) == by_hand
 
-    await until(billed_as_by_hand)
+    await until(billed_as_by_hand, pause=0.5)
     billed = sum((line[1] for line in by_hand.values()), Decimal(0))
     assert billed >= Decimal("0.05")
     assert amount(await page.locator("#spend-total").inner_text()) == billed
@@ -161,7 +161,7 @@ async def test_what_a_stopped_answer_took_is_billed(page: Page, farebox: Farebox
         after = await spend_lines(page)
         return after.get("Calls", (0,))[0] == before.get("Calls", (0,))[0] + calls
 
-    await until(billed)
+    await until(billed, pause=0.5)
     after = await spend_lines(page)
     taken = after["Answers"][0] - before.get("Answers", (0,))[0] - finished
     assert 0 < shown <= taken < longest

@@ -60,6 +60,9 @@ ASKING = {MODEL: "?model=smollm2-135m-instruct", CUSTOMER: "?tenant={0}", CLOCK:
 NOON = datetime(2031, 1, 1, 12, tzinfo=UTC)
 FROZEN = f"frozen-{uuid.uuid4().hex[:8]}"
 """A customer with a test clock."""
+LOOK_SECONDS = 0.5
+"""Between two looks at a page: ten tabs that are looked at without a pause take all there is of the
+processor, from what they wait for too."""
 TABS = 10
 ROUTES = [feature.route for feature in reversed(FEATURES)]
 """Every page. The start page is among the last: another tab of the tenant, which showed it just
@@ -119,7 +122,7 @@ async def says_that_it_waits(tab: Page, route: str) -> None:
         late = any(text.startswith(SLOWER) for text in said)
         return late or bool(await problem.count()) or await shows_all(tab, route)
 
-    await until(says)
+    await until(says, pause=LOOK_SECONDS)
     await says_nothing_foreign(tab)
     waited = [text for text in said if text.startswith(SLOWER)]
     assert all(text.endswith("Reload") for text in waited), said
@@ -156,7 +159,7 @@ async def comes_back(tab: Page, *, seconds: float = 60) -> None:
         return await shows(tab)
 
     await tab.evaluate("window.kept = true")
-    await until(is_back, seconds=seconds)
+    await until(is_back, seconds=seconds, pause=LOOK_SECONDS)
     assert await tab.evaluate("window.kept"), "It was loaded anew."
 
 

@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import ApiKey, LocalSessionCreate, Role
 from tests.journey.conftest import Farebox, sign_in
-from tests.journey.steps import visit
+from tests.journey.steps import AGAIN_SECONDS, visit
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -83,7 +83,7 @@ async def test_a_form_that_was_open_before_the_role_changed_is_refused(
             role = other.get_by_role("button", name="Switch organization")
             return "viewer" in await role.inner_text()
 
-        await until(known)
+        await until(known, pause=AGAIN_SECONDS)
         await form.get_by_role("button", name="Create key").click()
         refused = form.get_by_role("alert").filter(has_text="Your role here (viewer)")
         await expect(refused).to_be_visible()

@@ -10,7 +10,15 @@ from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
 
 from backend_client.types.accounts import Role
 from tests.journey.conftest import Farebox
-from tests.journey.steps import answered, ask, create_key, limit_answers, open_usage, visit
+from tests.journey.steps import (
+    AGAIN_SECONDS,
+    answered,
+    ask,
+    create_key,
+    limit_answers,
+    open_usage,
+    visit,
+)
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -47,7 +55,7 @@ async def switch_to(page: Page, name: str) -> None:
         return await choice.count() > 0
 
     # What a session may act for is asked every few seconds, and this may be there since just now
-    await until(is_offered)
+    await until(is_offered, pause=AGAIN_SECONDS)
     await choice.click()
     await expect(switcher).to_contain_text(name)
 
