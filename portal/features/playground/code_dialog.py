@@ -8,6 +8,7 @@ from portal.features.playground.state import Playground
 from portal.kit.blocks import code, dialog_lead
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.icon import icon
+from portal.session.page import READY
 
 
 def code_button() -> rx.Component:
@@ -16,6 +17,8 @@ def code_button() -> rx.Component:
         icon("code-xml", size=16),
         "View code",
         on_click=Playground.show_code(True),
+        # Until it is known which models there are, there is nothing to show
+        disabled=Playground.phase != READY,
         variant="soft",
         color_scheme="gray",
     )
