@@ -63,7 +63,7 @@ DIALOGS = {
     "/notifications/": ("Send a test event",),
     "/accounting/": ("Add an account",),
     "/customer/?tenant=local&tab=people": ("Invite",),
-    "/customer/?tenant=local&tab=keys": ("Create key", "Rotate"),
+    "/customer/?tenant=local&tab=keys": ("Create key", "Rotate", "Budget of a label", "Change"),
     "/customer/?tenant=local&tab=plan": ("Change plan", "Agree prices", "End"),
     "/customer/?tenant=local&tab=credit": ("Grant credit",),
     "/customer/?tenant=local&tab=invoices": ("Add a line",),
