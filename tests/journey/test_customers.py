@@ -92,7 +92,7 @@ async def test_a_seller_makes_a_customer_and_its_owner_comes_in(
         await dialog.get_by_label("Name").fill(NAME)
         await dialog.get_by_label("Owner’s e-mail").fill("nobody")
         await dialog.get_by_role("combobox", name="Plan").click()
-        await page.get_by_role("option", name="Dear").click()
+        await page.get_by_role("option", name="Dear", exact=True).click()
         await dialog.get_by_role("button", name="Create the customer").click()
         await expect(dialog.get_by_role("alert").filter(has_text="e-mail")).to_be_visible()
         await dialog.get_by_label("Owner’s e-mail").fill("ada@mail.example")

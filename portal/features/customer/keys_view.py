@@ -26,7 +26,7 @@ def keys_tab() -> rx.Component:
                 length(KeysTab.keys) > 0,
                 wide_table(
                     "customer-keys",
-                    ("Name", "Key", "Application", "Created", "Last used", "Status", "Actions"),
+                    ("Name", "Application", "Created", "Last used", "Status", "Actions"),
                     each(KeysTab.keys, _row),
                 ),
                 empty("key-round", "No keys yet", "Make one for the customer, and hand it over."),
@@ -47,11 +47,9 @@ def _row(key: KeyRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(key.name, weight="medium"),
+            rx.code(key.shown, size="1", variant="ghost", color_scheme="gray"),
             rx.text(key.scopes, size="1", color_scheme="gray"),
             rx.cond(key.bounds != "", rx.text(key.bounds, size="1", color_scheme="gray")),
-        ),
-        rx.table.cell(
-            rx.code(key.shown, variant="ghost", color_scheme="gray", white_space="nowrap")
         ),
         rx.table.cell(key.application),
         rx.table.cell(key.created, white_space="nowrap"),
