@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 
-from portal.server.build import build, is_built
+from portal.server.build import build
 from portal.server.logs import configure_logs
 from portal.server.serve import prepare_to_serve, serve
 
@@ -30,8 +30,8 @@ def main() -> None:
         gc.freeze()
         gc.enable()
         serve(pages)
-    elif chosen.force or not is_built():
-        build()
+    else:
+        build(force=chosen.force)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ nothing may be written.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -60,15 +61,23 @@ def is_built() -> bool:
     return stamp.is_file() and stamp.read_text() == source_digest()
 
 
-def build() -> None:
-    """Install the front end's packages at their locked versions and build the pages.
+def build(*, force: bool = False) -> None:
+    """Build the pages, unless they are built from exactly this source; ``force`` builds them anew.
 
-    Takes about ten seconds once the packages are in bun's cache. The network is needed the first
-    time only.
+    Installs the front end's packages at their locked versions. Takes about ten seconds once they
+    are in bun's cache. The network is needed the first time only. Of several processes that build
+    the same pages, one does and the others wait for it.
 
     Raises:
         SystemExit: a package could not be installed or the build failed; it has been logged.
     """
+    with (project_directory() / "rxconfig.py").open() as whole:
+        fcntl.flock(whole, fcntl.LOCK_EX)
+        if force or not is_built():
+            _build()
+
+
+def _build() -> None:
     prepare_environment()
     os.environ.setdefault("NPM_CONFIG_REGISTRY", _configured_registry())
     # Reflex reads its configuration on import, so the environment comes first

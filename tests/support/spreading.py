@@ -4,10 +4,11 @@ A file stays in one process, so that what its tests share is made once. So do th
 the built portal or the document of the API, and those that kill under load, which take the whole
 machine. The longest pieces start first, and the many short ones fill what is left.
 
-Tests that drive a browser or kill what they started wait more than they work. One such piece is
-under way at a time, as long as there are others: three would leave the cores idle, and what works
-would come afterwards, more of it at once than there are cores. So there is one process more than
-cores; but not for the fast tests, which wait for nothing.
+Tests that drive a browser or kill what they started wait more than they work. In one process works
+what does not wait, as long as there is such a piece: without it the cores would be idle now and
+then, and what works would come afterwards, more of it at once than there are cores. So there is one
+process more than cores; but not for the fast tests, which wait for nothing. The journeys are two
+pieces, for one would take longer than all else beside it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from xdist.workermanage import WorkerController
 from tests.support.kinds import kinds_of
 
 _TOGETHER = {
+    **{
+        f"tests/journey/test_{name}.py": "journeys through all pages"
+        for name in (
+            *("access", "addresses", "bars", "docs", "leaving", "no_api", "shell"),
+            *("customers", "outage", "single_sign_on", "strangers"),  # with installations of theirs
+        )
+    },
     "tests/journey/": "whole installations",
     "tests/engines/test_up.py": "whole installations",
     "tests/crash/": "crashes",
@@ -51,10 +59,10 @@ def piece(nodeid: str) -> str:
     return next((name for path, name in _TOGETHER.items() if file.startswith(path)), file)
 
 
-def next_piece(queue: Iterable[str], waits: Callable[[str], bool], *, beside_waiting: bool) -> str:
-    """The first that waits, or beside one that does, the first that works; else the first."""
+def next_piece(queue: Iterable[str], waits: Callable[[str], bool], *, others_wait: bool) -> str:
+    """The first that waits, or where all others do, the first that works; else the first."""
     pieces = list(queue)
-    return next((name for name in pieces if waits(name) is not beside_waiting), pieces[0])
+    return next((name for name in pieces if waits(name) is not others_wait), pieces[0])
 
 
 def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
@@ -82,16 +90,18 @@ class _ByPiece(LoadScopeScheduling):
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         others = [pieces for other, pieces in self.assigned_work.items() if other is not node]
-        beside_waiting = any(
-            _waits(self.config.rootpath, tests)
+        others_wait = bool(others) and all(
+            any(
+                _waits(self.config.rootpath, tests)
+                for tests in pieces.values()
+                if not all(tests.values())
+            )
             for pieces in others
-            for tests in pieces.values()
-            if not all(tests.values())
         )
         name = next_piece(
             self.workqueue,
             lambda name: _waits(self.config.rootpath, self.workqueue[name]),
-            beside_waiting=beside_waiting,
+            others_wait=others_wait,
         )
         self.workqueue.move_to_end(name, last=False)
         super()._assign_work_unit(node)
