@@ -35,6 +35,15 @@
   );
 })();
 
+// As modes.js left it; before the first paint
+try {
+  if (localStorage.getItem("fb-operates")) {
+    document.documentElement.dataset.operates = "";
+  }
+} catch {
+  // Storage is forbidden
+}
+
 // Changes that are not saved. Reflex closes its connection when a page may be left, also where
 // somebody then stays; it hears of it in the order in which listeners came
 window.addEventListener("beforeunload", (event) => {

@@ -18,6 +18,7 @@ from portal.session.state import Session
 from portal.shell.arrival import arrival
 from portal.shell.brand import brand
 from portal.shell.feature import Feature, Group, Page
+from portal.shell.modes import modes_place
 from portal.shell.navigation import navigation
 from portal.shell.palette import palette, palette_button
 from portal.shell.presence import presence
@@ -59,6 +60,7 @@ def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
         ),
         palette(features),
         arrival(page=heading),
+        modes_place(identified=Session.identified, operates=Session.operates),
         presence(),
         leaving(),
         waiting(waiting=page.state.phase == LOADING),

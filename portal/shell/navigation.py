@@ -14,6 +14,7 @@ from portal.kit.vars import negated
 from portal.session.state import Session
 from portal.shell.brand import brand, brand_links, color_mode_button
 from portal.shell.feature import Feature, Group
+from portal.shell.modes import modes
 from portal.shell.palette import palette_button
 from portal.shell.person import person, tenant_switcher
 
@@ -43,7 +44,7 @@ def navigation(
             padding="0 var(--space-2) 0 var(--space-3)",
         ),
         rx.fragment() if in_dialog else palette_button(compact=False),
-        rx.cond(Session.operates, _modes(operating=operating)),
+        modes(operating=operating),
         # Who types the address of an operator's page and is none sees their own navigation there
         rx.cond(Session.identified & negated(Session.operates), _tenants(nav), _operators(nav))
         if operating
@@ -109,20 +110,4 @@ def _operators(nav: _Links) -> rx.Component:
     return rx.el.nav(
         rx.el.ul(*nav.of(Group.OPERATOR), class_name="fb-nav"),
         aria_label="Operator's pages",
-    )
-
-
-def _modes(*, operating: bool) -> rx.Component:
-    """The switch between one's own tenant and all customers; the address holds which it is."""
-
-    def mode(text: str, href: str, *, current: bool) -> rx.Component:
-        props: dict[str, Any] = {"aria_current": "true"} if current else {}
-        return rx.link(text, href=href, underline="none", **props)
-
-    return rx.box(
-        mode("Console", routes.OVERVIEW, current=not operating),
-        mode("Operator", routes.CUSTOMERS, current=operating),
-        class_name="fb-modes",
-        role="group",
-        aria_label="Mode",
     )

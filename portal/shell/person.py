@@ -49,7 +49,8 @@ def tenant_switcher() -> rx.Component:
                 size="1",
             ),
         ),
-        rx.skeleton(height="52px", width="100%"),
+        # As high as what comes, also where the links below it have to scroll
+        rx.skeleton(height="54px", width="100%", flex_shrink="0"),
     )
 
 

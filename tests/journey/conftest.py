@@ -216,6 +216,8 @@ async def enter(page: Page, farebox: Farebox) -> None:
     assert answer.status == 303, await answer.text()
     await page.goto("/")
     await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+    # At a first visit the links below it move once, when it is known who has signed in
+    await expect(page.get_by_role("group", name="Mode")).to_be_visible()
 
 
 async def sign_in(page: Page) -> None:

@@ -23,6 +23,26 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 NAME = "Example AI"
 
 
+PLACES = """() => {
+    window.places = [];
+    const look = () => {
+        const links = [...document.querySelectorAll('.fb-groups a')];
+        const place = links.map(link => Math.round(link.getBoundingClientRect().top)).join();
+        if (place && place !== window.places.at(-1)) window.places.push(place);
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+"""Where the links of the navigation have been since the page began."""
+
+
+async def test_links_stay_where_they_are_when_it_is_known_who_has_signed_in(page: Page) -> None:
+    await page.add_init_script(f"({PLACES})()")
+    await page.reload()
+    await expect(page.get_by_role("group", name="Mode")).to_be_visible()
+    assert len(await page.evaluate("window.places")) == 1
+
+
 async def test_pages_are_found_by_groups_and_by_typing(page: Page, farebox: Farebox) -> None:
     await create_key(page, "palette key")
     nav = page.get_by_role("navigation", name="Pages", exact=True)
