@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backend_client import NotFound, Unavailable
+from backend_client import Forbidden, NotFound, Unavailable
 from backend_client.types.accounts import ApiKey, Application, Scope
 from backend_client.types.limits import (
     KeyBudget,
@@ -243,6 +243,20 @@ async def test_only_budgets_that_are_gone_are_excused() -> None:
     assert await budget_uses({"a": used, "b": gone}) == {"a": USE}
     with pytest.raises(Unavailable):
         await budget_uses({"a": used, "b": broken, "c": gone})
+
+
+async def test_who_may_see_no_budget_is_not_refused_for_each() -> None:
+    asked = 0
+
+    async def refused() -> KeyBudgetUse:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        raise Forbidden(Problem(title="Not for this role", status=403))
+
+    with pytest.raises(Forbidden):
+        await budget_uses({str(number): refused for number in range(50)})
+    assert asked <= AT_A_TIME
 
 
 async def test_budgets_are_asked_for_a_few_at_a_time() -> None:
