@@ -30,6 +30,8 @@ TENANTS = {"credit": "Sample: nightly batch work"}
 """Whose page it is, if not the first sample tenant's: this one's plan brings credit."""
 ROUTES = {"overview": "/"}
 """Where a page is, if not at its own name."""
+LEAST_BARS = 20
+"""Of a month's days."""
 SETTLED_MS = 300_000
 """A tenant that was just loaded waits for its forecast, and an answer takes its time."""
 
@@ -96,6 +98,9 @@ async def _prepare(page: Page, name: str) -> None:
         await page.get_by_role("option", name="Last 30 days").click()
         await page.get_by_role("combobox", name="Split by").click()
         await page.get_by_role("option", name="By model").click()
+        # The chart is there before, by meter, and is empty for a moment while it is built anew
+        bars = page.locator(".fb-chart path[aria-label*=sample-large]")
+        await expect(bars.nth(LEAST_BARS)).to_be_visible()
     if name in {"overview", "usage", "spend"}:
         await expect(page.locator(".fb-chart svg").first).to_be_visible()
     await expect(page.locator("main .rt-Skeleton")).to_have_count(0)
