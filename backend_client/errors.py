@@ -87,7 +87,7 @@ class Unauthenticated(ApiError):
 
 
 class PaymentRequired(ApiError):
-    """402: there is no credit left."""
+    """402: there is no credit left, or an invoice is overdue and calls are suspended for it."""
 
 
 class Forbidden(ApiError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -53,3 +53,12 @@ def raw_response(parsed: Answer, responses: list[httpx.Response]) -> RawResponse
     """Put an answer together from what was recorded."""
     response = responses[-1]
     return RawResponse(parsed, response.status_code, response.headers, response.content)
+
+
+def no_raw_response(method: Callable[..., Any]) -> TypeError:
+    """The error for a method that gets no answer as a whole."""
+    name = getattr(method, "__qualname__", repr(method))
+    return TypeError(
+        f"{name} has no raw response: it is a stream, or sends no request. "
+        "with_raw_response takes methods that return an answer or a list."
+    )

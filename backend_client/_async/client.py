@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
+from backend_client._async.pager import AsyncPager
 from backend_client._async.resources import AsyncResources
 from backend_client._async.sender import AsyncSender, open_connections
 from backend_client.profiles import PATIENT, Profile
-from backend_client.responses import RawResponse, raw_response, recording
+from backend_client.responses import RawResponse, no_raw_response, raw_response, recording
+from backend_client.types.common import Page
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
 class AsyncFareboxClient(AsyncResources):
@@ -74,19 +77,34 @@ class AsyncFareboxClient(AsyncResources):
         AsyncResources.__init__(client, sender)
         return client
 
+    @overload
+    def with_raw_response(
+        self, method: Callable[Params, AsyncPager[Item]]
+    ) -> Callable[Params, Awaitable[RawResponse[Page[Item]]]]: ...
+
+    @overload
     def with_raw_response(
         self, method: Callable[Params, Awaitable[Answer]]
-    ) -> Callable[Params, Awaitable[RawResponse[Answer]]]:
+    ) -> Callable[Params, Awaitable[RawResponse[Answer]]]: ...
+
+    def with_raw_response(self, method: Callable[..., Any]) -> Callable[..., Any]:
         """Have a method return its result with the answer's status, headers and body.
 
-        For example: ``raw = await client.with_raw_response(client.keys.get)("key_...")``.
+        For example: ``raw = await client.with_raw_response(client.keys.get)("key_...")``. A list's
+        method fetches one page so: the first, or the one that ``cursor`` names.
+
+        Calling what it returns raises ``TypeError`` if the method is a stream's, whose answer is
+        not read at once, or sends nothing.
         """
 
-        async def with_response(
-            *arguments: Params.args, **named: Params.kwargs
-        ) -> RawResponse[Answer]:
+        async def with_response(*arguments: Any, **named: Any) -> RawResponse[Any]:
             with recording() as responses:
-                answer = await method(*arguments, **named)
+                result = method(*arguments, **named)
+                if isinstance(result, AsyncGenerator):
+                    raise no_raw_response(method)
+                answer = await (result.page() if isinstance(result, AsyncPager) else result)
+            if not responses:
+                raise no_raw_response(method)
             return raw_response(answer, responses)
 
         return with_response

@@ -5,19 +5,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
+from backend_client._sync.pager import Pager
 from backend_client._sync.resources import Resources
 from backend_client._sync.sender import Sender, open_connections
 from backend_client.profiles import PATIENT, Profile
-from backend_client.responses import RawResponse, raw_response, recording
+from backend_client.responses import RawResponse, no_raw_response, raw_response, recording
+from backend_client.types.common import Page
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
 class FareboxClient(Resources):
@@ -76,17 +79,34 @@ class FareboxClient(Resources):
         Resources.__init__(client, sender)
         return client
 
+    @overload
+    def with_raw_response(
+        self, method: Callable[Params, Pager[Item]]
+    ) -> Callable[Params, RawResponse[Page[Item]]]: ...
+
+    @overload
     def with_raw_response(
         self, method: Callable[Params, Answer]
-    ) -> Callable[Params, RawResponse[Answer]]:
+    ) -> Callable[Params, RawResponse[Answer]]: ...
+
+    def with_raw_response(self, method: Callable[..., Any]) -> Callable[..., Any]:
         """Have a method return its result with the answer's status, headers and body.
 
-        For example: ``raw = client.with_raw_response(client.keys.get)("key_...")``.
+        For example: ``raw = client.with_raw_response(client.keys.get)("key_...")``. A list's
+        method fetches one page so: the first, or the one that ``cursor`` names.
+
+        Calling what it returns raises ``TypeError`` if the method is a stream's, whose answer is
+        not read at once, or sends nothing.
         """
 
-        def with_response(*arguments: Params.args, **named: Params.kwargs) -> RawResponse[Answer]:
+        def with_response(*arguments: Any, **named: Any) -> RawResponse[Any]:
             with recording() as responses:
-                answer = method(*arguments, **named)
+                result = method(*arguments, **named)
+                if isinstance(result, Generator):
+                    raise no_raw_response(method)
+                answer = result.page() if isinstance(result, Pager) else result
+            if not responses:
+                raise no_raw_response(method)
             return raw_response(answer, responses)
 
         return with_response

@@ -343,6 +343,31 @@ async def test_a_raw_response_is_typed_and_has_what_came_around_it(
     assert raw.parsed.local
 
 
+async def test_a_list_has_a_raw_response_a_page(client: Maker, flaky: FlakyServer) -> None:
+    label = b'{"label": "team", "created_at": "2026-01-01T00:00:00Z"}'
+    first, last = [
+        b'{"items": [%b], "next_cursor": %b}' % (label, cursor) for cursor in (b'"c2"', b"null")
+    ]
+    flaky.replies = [Reply(200, first, {"x-request-id": "req_1"}), Reply(200, last)]
+    with flaky:
+        person = client(flaky.url, profile=QUICK)
+        raw = await person.with_raw_response(person.labels.list)()
+        assert (raw.status, raw.request_id, raw.body) == (200, "req_1", first)
+        assert raw.parsed.next_cursor == "c2"
+        assert [item.label for item in raw.parsed.items] == ["team"]
+    assert len(flaky.seen) == 1  # no page that nobody asked for
+
+
+async def test_what_gets_no_answer_as_a_whole_has_no_raw_response(
+    client: Maker, flaky: FlakyServer
+) -> None:
+    with flaky:
+        person = client(flaky.url, profile=QUICK)
+        with pytest.raises(TypeError, match=r"stream has no raw response: it is a stream"):
+            await person.with_raw_response(person.chat.stream)(model="m", messages=[])
+    assert flaky.seen == []
+
+
 async def test_an_error_has_the_answer_that_it_is_made_of(
     client: Maker, flaky: FlakyServer
 ) -> None:

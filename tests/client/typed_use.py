@@ -19,6 +19,7 @@ def plain(client: FareboxClient) -> None:
     assert_type(client.invoices.line_events("inv_1", 1).page(), LineEvents)
     report = client.with_raw_response(client.usage.report)(label={"team": "search"})
     assert_type(report, RawResponse[UsageReport | None])
+    assert_type(client.with_raw_response(client.keys.list)(limit=2), RawResponse[Page[ApiKey]])
 
 
 async def over_asyncio(client: AsyncFareboxClient) -> None:
@@ -27,6 +28,8 @@ async def over_asyncio(client: AsyncFareboxClient) -> None:
     assert_type([key async for key in client.keys.list()], list[ApiKey])
     keys = await client.with_raw_response(client.keys.list().all)()
     assert_type(keys, RawResponse[list[ApiKey]])
+    page = await client.with_raw_response(client.keys.list)(limit=2)
+    assert_type(page, RawResponse[Page[ApiKey]])
 
 
 def mistakes(client: FareboxClient) -> None:
