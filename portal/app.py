@@ -1,7 +1,7 @@
 """The portal's app: the table of its features, its style, and the routes beside Reflex's own.
 
 The table makes everything that differs by feature: addresses, titles, the navigation in its
-order, what a page loads, and the files it offers.
+order, what a page loads, and the routes that it needs beside Reflex's own.
 """
 
 from __future__ import annotations
@@ -50,9 +50,6 @@ from portal.features import (
     usage,
     webhooks,
 )
-from portal.features.compare.public_page import PublicCompare
-from portal.features.playground.picture_routes import UPLOADS as PICTURES
-from portal.features.reconciliation.upload import UPLOADS
 from portal.search.routes import Search
 from portal.server.brand import brand_routes
 from portal.server.build import static_directory
@@ -136,11 +133,8 @@ app = rx.App(
                 AuthRoutes(portal_settings()).mount(),
                 *brand_routes(portal_settings()),
                 *documentation.routes,
-                *PublicCompare(portal_settings()).routes,
-                *UPLOADS,
-                *PICTURES,
                 *Search(portal_settings(), documentation).routes,
-                *(route for feature in FEATURES for route in feature.downloads),
+                *(route for feature in FEATURES for route in feature.routes),
             ]
         ),
         secured,

@@ -50,9 +50,10 @@ class Feature:
     """A page inside the frame, for people who are signed in.
 
     ``icon`` is one of Lucide's. ``on_load`` runs after the session's own handler, which shows who
-    is signed in. ``downloads`` are the routes of the page's files. ``within`` is the address of the
-    page that leads to this one, which is then not in the navigation itself. ``words`` are other
-    words that people search the page by.
+    is signed in. ``routes`` are what the page needs beside Reflex's own: downloads, uploads, pages
+    for strangers; each asks by itself who is there. ``within`` is the address of the page
+    that leads to this one, which is then not in the navigation itself. ``words`` are other words
+    that people search the page by.
     """
 
     route: str
@@ -61,7 +62,7 @@ class Feature:
     page: Callable[[], Page]
     on_load: Sequence[EventType[()]]
     group: Group
-    downloads: Sequence[Route] = ()
+    routes: Sequence[Route] = ()
     within: str = ""
     words: str = ""
 

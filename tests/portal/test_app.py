@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import pkgutil
 from importlib import import_module
 
 import pytest
+from starlette.routing import Route
 
+import portal.app
 from portal import features, routes
 from portal.app import BARE_PAGES, FEATURES, app
 from portal.session.page import PageState
@@ -52,10 +56,24 @@ def test_a_page_whose_load_begins_again_is_the_one_that_failed() -> None:
         assert all(issubclass(each, PageState) for each in loaded if each)
 
 
-def test_downloads_have_addresses_of_their_own() -> None:
-    paths = [route.path for feature in FEATURES for route in feature.downloads]
+def test_routes_beside_the_pages_have_addresses_of_their_own() -> None:
+    routes_of_features = [route for feature in FEATURES for route in feature.routes]
+    assert {type(route) for route in routes_of_features} == {Route}
+    paths = [route.path for route in routes_of_features]
     assert len(set(paths)) == len(paths)
-    assert all(path.startswith("/downloads/") for path in paths)
+    # What strangers see of plans is there only where the seller has it so
+    prefixes = ("/downloads/", "/uploads/", "/plans")
+    assert [path for path in paths if not path.startswith(prefixes)] == []
+    pages = {feature.route for feature in (*FEATURES, *BARE_PAGES)}
+    assert pages.isdisjoint(paths)
+
+
+def test_the_app_knows_a_feature_by_its_table_alone() -> None:
+    """A feature's routes are in its ``FEATURE``: the app mounts none by hand."""
+    tree = ast.parse(inspect.getsource(portal.app))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert "portal.features" in imported
+    assert [name for name in imported if name and name.startswith("portal.features.")] == []
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.title)

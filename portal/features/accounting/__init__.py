@@ -19,5 +19,5 @@ FEATURE = Feature(
     on_load=(Accounting.load, Chart.load),
     group=Group.OPERATOR,
     words="books journal revenue deferred chart of accounts ledger",
-    downloads=DOWNLOADS,
+    routes=DOWNLOADS,
 )

@@ -15,5 +15,5 @@ FEATURE = Feature(
     group=Group.SETTINGS,
     words="history changes who",
     on_load=(Audit.load,),
-    downloads=DOWNLOADS,
+    routes=DOWNLOADS,
 )

@@ -19,5 +19,5 @@ FEATURE = Feature(
     group=Group.BILLING,
     words="departments cost centers allocation",
     on_load=(Chargeback.load, Policies.load),
-    downloads=DOWNLOADS,
+    routes=DOWNLOADS,
 )

@@ -8,7 +8,9 @@ from __future__ import annotations
 from portal import routes
 from portal.features.compare.downloads import DOWNLOADS
 from portal.features.compare.page import page
+from portal.features.compare.public_page import PublicCompare
 from portal.features.compare.state import Compare
+from portal.settings import portal_settings
 from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
@@ -19,5 +21,5 @@ FEATURE = Feature(
     group=Group.BILLING,
     words="price simulator what if",
     on_load=(Compare.load,),
-    downloads=DOWNLOADS,
+    routes=(*DOWNLOADS, *PublicCompare(portal_settings()).routes),
 )

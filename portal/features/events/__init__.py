@@ -20,5 +20,5 @@ FEATURE = Feature(
     group=Group.OBSERVE,
     words="calls log usage",
     on_load=(Events.watch, RefusedOfTenant.watch),
-    downloads=DOWNLOADS,
+    routes=DOWNLOADS,
 )

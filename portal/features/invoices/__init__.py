@@ -28,5 +28,5 @@ FEATURE = Feature(
         PaymentMethods.arrive,
         Invoices.load,
     ),
-    downloads=DOWNLOADS,
+    routes=DOWNLOADS,
 )

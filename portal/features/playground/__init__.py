@@ -6,7 +6,7 @@ Owns the conversation of a tab, and the answers that come in now.
 from __future__ import annotations
 
 from portal import routes
-from portal.features.playground.live import ROUTES
+from portal.features.playground.live import ROUTES as STREAMS
 from portal.features.playground.page import page
 from portal.features.playground.picture_routes import ROUTES as PICTURES
 from portal.features.playground.state import Playground
@@ -20,5 +20,5 @@ FEATURE = Feature(
     group=Group.BUILD,
     words="chat prompt test try",
     on_load=(Playground.load,),
-    downloads=(*ROUTES, *PICTURES),
+    routes=(*STREAMS, *PICTURES),
 )

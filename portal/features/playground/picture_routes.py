@@ -66,5 +66,7 @@ async def show(request: Request) -> Response:
     return Response(picture.content, media_type=picture.head.media_type, headers=_HEADERS)
 
 
-UPLOADS = (Route("/uploads/pictures", upload, methods=["POST"]),)
-ROUTES = (Route(ADDRESS + "{picture}", show, methods=["GET"]),)
+ROUTES = (
+    Route("/uploads/pictures", upload, methods=["POST"]),
+    Route(ADDRESS + "{picture}", show, methods=["GET"]),
+)

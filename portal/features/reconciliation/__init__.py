@@ -8,6 +8,7 @@ from __future__ import annotations
 from portal.features.reconciliation.downloads import DOWNLOADS
 from portal.features.reconciliation.page import page
 from portal.features.reconciliation.state import Reconciliations
+from portal.features.reconciliation.upload import UPLOADS
 from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
@@ -18,5 +19,5 @@ FEATURE = Feature(
     group=Group.OPERATOR,
     words="provider invoice drift difference",
     on_load=(Reconciliations.load,),
-    downloads=DOWNLOADS,
+    routes=(*DOWNLOADS, *UPLOADS),
 )

@@ -19,5 +19,5 @@ FEATURE = Feature(
     group=Group.OBSERVE,
     words="calls log errors latency refused 429 bodies",
     on_load=(Requests.load,),
-    downloads=DOWNLOADS,
+    routes=DOWNLOADS,
 )

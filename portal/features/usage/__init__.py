@@ -20,5 +20,5 @@ FEATURE = Feature(
     group=Group.OBSERVE,
     words="tokens requests chart meter",
     on_load=(Usage.watch, Quotas.watch),
-    downloads=DOWNLOADS,
+    routes=DOWNLOADS,
 )

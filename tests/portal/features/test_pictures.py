@@ -167,7 +167,7 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> TestClient:
     )
     monkeypatch.setattr(picture_routes, "pictures", Pictures())
     app = SecurityHeaders(
-        Starlette(routes=[*picture_routes.UPLOADS, *picture_routes.ROUTES]),
+        Starlette(routes=[*picture_routes.ROUTES]),
         "default-src 'self'",
         https=False,
     )
