@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,10 @@ _KILLED_SECONDS = 1.0
 """How long a killed process may take to end."""
 
 _LAST_SECONDS = 10.0
+
+_SHORTEST_PAUSE_SECONDS = 0.001
+_LONGEST_PAUSE_SECONDS = 0.05
+"""Between two looks whether a process has ended."""
 
 _SAME_START_SECONDS = 2.0
 """The start time depends on the machine's clock, which may have been adjusted since."""
@@ -192,8 +196,29 @@ def stop_left_behind(
             break  # not even SIGKILL ends a process that hangs in the kernel
         for process in processes:
             _signal(process, kill=left <= 0)
-        psutil.wait_procs(processes, timeout=max(left, _KILLED_SECONDS))
+        still_running(processes, max(left, _KILLED_SECONDS))
     return sorted(names)
+
+
+def still_running(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until these have ended, or for so long; return those that have not. Blocks.
+
+    A zombie has ended: its parent may be the machine's first process, which takes seconds to reap
+    what it did not start, and in a container may never do so.
+    """
+    give_up = time.monotonic() + seconds
+    pause = _SHORTEST_PAUSE_SECONDS
+    while (running := [each for each in processes if _runs(each)]) and time.monotonic() < give_up:
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

@@ -35,7 +35,7 @@ from tests.crash.test_kill_nine import (
     tenant_and_credential,
     until_counted,
 )
-from tests.gateway.test_provider_failures import ASKED, ASKED_TOKENS, DONE, said, streamed
+from tests.gateway.chat_answers import ASKED, ASKED_TOKENS, DONE, said, streamed
 from tests.support.flaky import FlakyServer
 from tests.support.installation import CrashableInstallation
 from tests.support.tenants import sample_tenant

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge.http_bounds import MOST_HEAD_BYTES, MOST_HEADERS, BoundedHttp
-from tests.support.waiting import until
+from tests.support.serving import served
 
 pytestmark = pytest.mark.fast
 
@@ -35,26 +34,15 @@ async def echo(request: Request) -> Response:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    async with served(Impatient) as port:
+    async with served_by(Impatient) as port:
         yield port
 
 
 @asynccontextmanager
-async def served(http: type[BoundedHttp]) -> AsyncIterator[int]:
+async def served_by(http: type[BoundedHttp]) -> AsyncIterator[int]:
     app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
-    config = uvicorn.Config(
-        app, port=0, lifespan="off", log_config=None, ws="none", http=http, loop="asyncio"
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-
-    async def started() -> bool:
-        return server.started
-
-    await until(started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await serving
+    async with served(app, http=http) as url:
+        yield int(url.rpartition(":")[2])
 
 
 async def answer(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
@@ -96,7 +84,7 @@ async def test_an_upgrade_that_is_not_known_is_ignored(size: int, piece: int) ->
     # On a connection that stays open, with a plain request after it
     sent = asks + b"y" * size + asks + b"z" * size + request(body=b"123")
     parts = [sent[start : start + piece] for start in range(0, len(sent), piece)]
-    async with served(BoundedHttp) as port:
+    async with served_by(BoundedHttp) as port:
         said = await answer(port, *parts)
     bodies = [text.partition(b"\r\n\r\n")[2] for text in said.split(b"HTTP/1.1 200 OK")[1:]]
     assert bodies == [str(size).encode(), str(size).encode(), b"3"]
@@ -119,7 +107,7 @@ async def test_a_head_without_an_end_is_refused_while_it_comes() -> None:
 
     It has all the time that heads have: no deadline ends it.
     """
-    async with served(BoundedHttp) as port:
+    async with served_by(BoundedHttp) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         sent = 0
         writer.write(b"GET / HTTP/1.1\r\nx: ")

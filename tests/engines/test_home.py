@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,7 @@ from backend.engines.runfile import (
     ProcessIdentity,
     RunFile,
     run_file_path,
+    still_running,
     stop_left_behind,
 )
 from backend.engines.running import running_settings
@@ -136,8 +138,43 @@ def test_what_was_left_is_stopped_with_its_children_and_nothing_else(tmp_path: P
         for child in children:
             child.kill()
             child.communicate()  # reads to the end, which the grandchild's exit brings
-        psutil.wait_procs(grandchildren, timeout=20)
+        still_running(grandchildren, 20)
     assert stop_left_behind(run.children) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="who adopts an orphan is a thing of Linux")
+def test_what_nobody_reaps_is_not_waited_for(tmp_path: Path) -> None:
+    # Stands for a container's first process, which adopts orphans and reaps none
+    adopter = """
+import ctypes, subprocess, sys
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+grandchild = "print('started', flush=True); input()"
+program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
+child = subprocess.Popen(
+    [sys.executable, "-c", program],
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+)
+child.stdout.readline()
+print(child.pid, flush=True)
+input()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", adopter], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    left = psutil.Process(int(process.stdout.readline()))
+    [grandchild] = left.children()
+    run = RunFile(tmp_path / "farebox.json")
+    run.record("left", left.pid)
+    began = time.monotonic()
+    try:
+        assert stop_left_behind(run.children, seconds=120) == ["left"]
+        assert {left.status(), grandchild.status()} == {psutil.STATUS_ZOMBIE}
+        assert time.monotonic() - began < 60
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_command_beside_a_running_installation_finds_its_addresses(

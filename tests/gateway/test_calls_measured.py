@@ -21,8 +21,8 @@ from backend.storage.tables import call_measures
 from backend_client.types.accounts import Tenant
 from backend_client.types.calls import CallDimension, CallStatus
 from backend_client.types.usage import Granularity
+from tests.gateway.chat_answers import ASKED, DONE, USAGE, said, streamed, whole
 from tests.gateway.conftest import MakeKey, OpenClient
-from tests.gateway.test_provider_failures import ASKED, DONE, USAGE, said, streamed, whole
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 

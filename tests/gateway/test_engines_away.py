@@ -15,8 +15,8 @@ from backend.engines.processes import RunningEngine
 from backend.metering.errors import QueueFull
 from backend.metering.ingest.stream import UsageStream
 from backend.settings import Settings
+from tests.gateway.chat_answers import DONE, USAGE, USED, chunk, said, streamed, whole
 from tests.gateway.conftest import Metered
-from tests.gateway.test_provider_failures import DONE, USAGE, USED, chunk, said, streamed, whole
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.ports import free_port
 from tests.support.waiting import until

@@ -15,7 +15,7 @@ from backend.gateway.measures import KEPT, Measures
 from backend.gateway.performance import model_performance
 from backend.storage.database import Database
 from backend.storage.tables import model_hours
-from tests.gateway.test_provider_failures import ASKED, DONE, USAGE, said, streamed, whole
+from tests.gateway.chat_answers import ASKED, DONE, USAGE, said, streamed, whole
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psutil
 
 from backend.engines.processes import RunningEngine
+from backend.engines.runfile import still_running
 
 
 def kill(engine: RunningEngine) -> None:
@@ -16,6 +17,5 @@ def kill(engine: RunningEngine) -> None:
     children = process.children(recursive=True)
     engine.process.kill()
     engine.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=90)
-    if alive:
+    if alive := still_running(children, 90):
         raise RuntimeError(f"still running after its parent was killed: {alive}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,12 +14,14 @@ from tests.support.waiting import until
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve an app whose lifespan is run elsewhere; gives its address.
+async def served(
+    app: ASGIApp, *, http: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> AsyncIterator[str]:
+    """Serve an app whose lifespan is run elsewhere, by this protocol; gives its address.
 
     In the steps of ``Server.serve``, whose loop looks ten times a second whether it shall end.
     """
-    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none")
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none", http=http)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
