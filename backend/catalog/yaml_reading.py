@@ -26,7 +26,7 @@ _Path = tuple[str | int, ...]
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML 1.2 core types; numbers that are not whole are Decimals; no key twice."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}

@@ -187,7 +187,7 @@ def _options(
     try:
         if path is not None:
             # Values stay text: no number passes through a float.
-            given = yaml.BaseLoader(path.read_bytes()).get_single_data() or {}
+            given = yaml.CBaseLoader(path.read_bytes()).get_single_data() or {}
         if not isinstance(given, dict):
             raise ConfigurationError(f"{path} must contain options by their names.")
         options = given | {"provider": provider}

@@ -146,7 +146,7 @@ def test_two_charges_for_the_same_thing_are_told(tmp_path: Path) -> None:
     ("change", "to", "says"),
     [
         ("name: Basic", "name: Basic\n    name: Again", "line 12: the key 'name' is given twice"),
-        ("name: Basic", "name: [", "line 13: expected the node content"),
+        ("name: Basic", "name: [", "line 13: did not find expected node content"),
         ("name: Basic", "name: !!python/name:os.system", "line 11: could not determine"),
         (GOOD, "", "is empty"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from backend.catalog.yaml_reading import load_catalog
 from backend.pricing.charges.meters import value_of
 from backend.pricing.rating.rated_period import MeteredQuantity, rate
+from backend_client.types.catalog import Catalog
 from backend_client.types.plans import PlanDefinition
 from tests.docs.pages import DOCS
 from tests.pricing.strategies import PERIOD, whole
@@ -32,13 +34,18 @@ def of(
     return MeteredQuantity(model, meter, Decimal(str(quantity)), window, counted_by)
 
 
+@cache
+def cookbook() -> Catalog:
+    return load_catalog(DOCS / "cookbook.yaml")
+
+
 def plans() -> dict[str, PlanDefinition]:
-    return {plan.id: plan for plan in load_catalog(DOCS / "cookbook.yaml").plans}
+    return {plan.id: plan for plan in cookbook().plans}
 
 
 def derived(meter_id: str, *each: int) -> MeteredQuantity:
     """What a meter of the file makes of events with these quantities."""
-    meters = {meter.id: meter for meter in load_catalog(DOCS / "cookbook.yaml").meters}
+    meters = {meter.id: meter for meter in cookbook().meters}
     meter = meters[meter_id]
     values = [value_of(meter, ANY, {}, {meter.of[0]: Decimal(quantity)}) for quantity in each]
     return of(meter_id, str(sum(value for value in values if value is not None)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache, cached_property
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -67,9 +68,13 @@ class Method:
     name: str
     bound: Callable[..., Any]
 
-    @property
+    @cached_property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         return inspect.signature(self.bound).parameters
+
+    @cached_property
+    def hints(self) -> Mapping[str, Any]:
+        return typing.get_type_hints(self.bound)
 
     def sent(
         self, *, whole: bool = False, tenant: bool = False, given: Mapping[str, str] | None = None
@@ -81,13 +86,12 @@ class Method:
         """
         positional: list[Any] = []
         named: dict[str, Any] = {}
-        hints = typing.get_type_hints(self.bound)
         for name, parameter in self.parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 if whole:
-                    named |= _members(hints[name])
+                    named |= _members(self.hints[name])
             elif parameter.default is parameter.empty or (tenant if name == "tenant" else whole):
-                value = (given or {}).get(name) or _sample(name, hints[name], parameter)
+                value = (given or {}).get(name) or _sample(name, self.hints[name], parameter)
                 if parameter.kind is parameter.KEYWORD_ONLY:
                     named[name] = value
                 else:
@@ -104,7 +108,7 @@ class Method:
                 return sent.request
         raise AssertionError(f"{self.name} sends nothing")
 
-    @property
+    @cached_property
     def routes(self) -> list[tuple[str, str]]:
         """The HTTP methods and paths that it calls: its own tenant's, and the operator's."""
         optional = self.parameters.get("tenant")
@@ -118,6 +122,7 @@ def resources() -> list[Resource]:
     return list(_resources(client, ""))
 
 
+@cache
 def methods() -> list[Method]:
     """All methods of all resources."""
     return [method for resource in resources() for method in resource.methods]

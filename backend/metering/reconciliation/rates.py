@@ -100,7 +100,7 @@ def load_rates(path: Path | None) -> Rates:
         return Rates(None)
     try:
         # The base loader leaves every value as text: no price passes through a float.
-        document = yaml.BaseLoader(path.read_bytes()).get_single_data()
+        document = yaml.CBaseLoader(path.read_bytes()).get_single_data()
         return Rates(CostRates.model_validate(document))
     except OSError as error:
         raise ConfigurationError(f"The cost rates {path} can't be read: {error}.") from error
