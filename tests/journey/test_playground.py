@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import FilePayload, Locator, Page, WebSocket, expect
 
-from portal.features.playground.samples import REMARK
+from portal.features.playground.code.samples import REMARK
 from tests.journey.steps import ANSWER_MS, answered, ask, limit_answers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import reflex as rx
 
 from portal import routes
-from portal.features.customer.billing_view import billing_tab
-from portal.features.customer.credit_view import credit_tab
-from portal.features.customer.invoices_view import invoices_tab
-from portal.features.customer.keys_view import keys_tab
-from portal.features.customer.overview_view import overview_tab
-from portal.features.customer.people_view import people_tab
-from portal.features.customer.plan_view import plan_tab
+from portal.features.customer.billing.page import billing_tab
+from portal.features.customer.credit.page import credit_tab
+from portal.features.customer.invoices.page import invoices_tab
+from portal.features.customer.keys.page import keys_tab
+from portal.features.customer.overview import overview_tab
+from portal.features.customer.people.page import people_tab
+from portal.features.customer.plan.page import plan_tab
 from portal.features.customer.state import TABS, CustomerPage
-from portal.features.customer.webhooks_view import webhooks_tab
+from portal.features.customer.webhooks.page import webhooks_tab
 from portal.kit.blocks import card, failed, loading_rows, success
 from portal.kit.deferred import deferred
 from portal.kit.fields import choice

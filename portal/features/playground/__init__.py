@@ -6,9 +6,9 @@ Owns the conversation of a tab, and the answers that come in now.
 from __future__ import annotations
 
 from portal import routes
-from portal.features.playground.live import ROUTES as STREAMS
+from portal.features.playground.calls.routes import ROUTES as STREAMS
 from portal.features.playground.page import page
-from portal.features.playground.picture_routes import ROUTES as PICTURES
+from portal.features.playground.pictures.routes import ROUTES as PICTURES
 from portal.features.playground.state import Playground
 from portal.shell.feature import Feature, Group
 

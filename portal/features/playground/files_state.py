@@ -8,13 +8,13 @@ from typing import Any
 
 import reflex as rx
 
-from portal.features.playground import compiled_samples, samples
-from portal.features.playground.asking import as_markdown, request_body
-from portal.features.playground.content import to_content
-from portal.features.playground.parameters import to_content as parameters_content
-from portal.features.playground.pictures import is_held, with_images
+from portal.features.playground.calls.model_call import as_markdown, request_body
+from portal.features.playground.calls.parameters import to_content as parameters_content
+from portal.features.playground.code import compiled_samples, samples
+from portal.features.playground.conversation.content import to_content
+from portal.features.playground.conversation.transcript import Image, title_of
+from portal.features.playground.pictures.pictures import is_held, with_images
 from portal.features.playground.settings_state import SettingsState
-from portal.features.playground.transcript import Image, title_of
 from portal.session.guard import Caller, signed_in
 
 

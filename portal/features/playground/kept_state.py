@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from portal.features.playground.parameters import Parameters
-from portal.features.playground.transcript import Turn
+from portal.features.playground.calls.parameters import Parameters
+from portal.features.playground.conversation.transcript import Turn
 from portal.session.state import Session
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.playground.code_dialog import code_button, code_dialog
-from portal.features.playground.conversation import conversation
-from portal.features.playground.history_dialogs import (
+from portal.features.playground.state import Playground
+from portal.features.playground.view.code_dialog import code_button, code_dialog
+from portal.features.playground.view.conversation import conversation
+from portal.features.playground.view.history_dialogs import (
     history_buttons,
     history_dialog,
     prompts_dialog,
 )
-from portal.features.playground.parameter_panel import parameter_panel
-from portal.features.playground.pictures_view import attached, picture_button
-from portal.features.playground.pieces_dialog import pieces_dialog
-from portal.features.playground.state import Playground
+from portal.features.playground.view.parameter_panel import parameter_panel
+from portal.features.playground.view.pictures import attached, picture_button
+from portal.features.playground.view.pieces_dialog import pieces_dialog
 from portal.kit.blocks import empty
 from portal.kit.icon import icon
 from portal.kit.vars import length, negated, pick

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from backend_client.types.models import ModelInfo
-from portal.features.playground.advice import advice
-from portal.features.playground.pictures import is_held
-from portal.features.playground.transcript import FAILED, STOPPED, Answer, Turn
+from portal.features.playground.calls.advice import advice
+from portal.features.playground.conversation.transcript import FAILED, STOPPED, Answer, Turn
+from portal.features.playground.pictures.pictures import is_held
 from portal.kit.formatting import count, fine_money, meter_name, unit_price
 
 

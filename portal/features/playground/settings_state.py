@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backend_client.types.models import ModelInfo
+from portal.features.playground.calls.parameters import Parameters, changed, problems
+from portal.features.playground.conversation.transcript import MOST_MODELS
 from portal.features.playground.kept_state import Conversation
-from portal.features.playground.parameters import Parameters, changed, problems
 from portal.features.playground.rows import Column, FieldProblems, ModelChoice, about
-from portal.features.playground.transcript import MOST_MODELS
 from portal.kit.vars import computed
 from portal.session.guard import Caller, signed_in
 

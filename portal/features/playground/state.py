@@ -9,18 +9,13 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from portal.features.playground.asking import (
+from portal.features.playground.calls.model_call import (
     Asked,
     answer_of,
     pieces_of,
 )
-from portal.features.playground.files_state import FilesState
-from portal.features.playground.history_state import HistoryState
-from portal.features.playground.kept_state import Conversation
-from portal.features.playground.pictures import PictureGone, pictures
-from portal.features.playground.rows import Totals, TurnRow, totals, turn_rows
-from portal.features.playground.streams import Arriving, read, streams
-from portal.features.playground.transcript import (
+from portal.features.playground.calls.streams import Arriving, read, streams
+from portal.features.playground.conversation.transcript import (
     MOST_TURNS,
     ToolResult,
     Turn,
@@ -32,6 +27,11 @@ from portal.features.playground.transcript import (
     with_failure,
     without,
 )
+from portal.features.playground.files_state import FilesState
+from portal.features.playground.history.state import HistoryState
+from portal.features.playground.kept_state import Conversation
+from portal.features.playground.pictures.pictures import PictureGone, pictures
+from portal.features.playground.rows import Totals, TurnRow, totals, turn_rows
 from portal.features.playground.writing_state import MOST_QUESTION, WritingState
 from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, may_change, owner, signed_in

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import reflex as rx
 
-from portal.features.playground.asking import Asked, draft_of, request_body
-from portal.features.playground.cost import draft_line
-from portal.features.playground.pictures import (
+from portal.features.playground.calls.cost import draft_line
+from portal.features.playground.calls.model_call import Asked, draft_of, request_body
+from portal.features.playground.conversation.transcript import Image, Turn, new_turn
+from portal.features.playground.pictures.pictures import (
     MOST_BYTES,
     MOST_PICTURES,
     address_of,
@@ -19,7 +20,6 @@ from portal.features.playground.pictures import (
 )
 from portal.features.playground.rows import ImageRow
 from portal.features.playground.settings_state import SettingsState
-from portal.features.playground.transcript import Image, Turn, new_turn
 from portal.session.guard import DEVELOPERS, Caller, owner, signed_in
 
 MOST_QUESTION: Final = 200_000

@@ -28,16 +28,16 @@ from portal.features.applications.rows import (
     label_budget_row,
     use_rows,
 )
-from portal.features.customer.bounds import (
+from portal.features.customer.forms import by_field as customer_field
+from portal.features.customer.forms import label_budget_from
+from portal.features.customer.keys.bounds_rows import (
     MOST,
     MOST_WITHOUT,
     BoundRow,
     bound_rows,
     most_shown,
 )
-from portal.features.customer.forms import by_field as customer_field
-from portal.features.customer.forms import label_budget_from
-from portal.features.customer.keys import key_row
+from portal.features.customer.keys.state import key_row
 from portal.kit.form_problems import FormProblems
 from portal.shared.bounds.forms import bounds_edit, model_limits_of
 from portal.shared.bounds.uses import AT_A_TIME, budget_uses

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from backend_client.types.models import MeterPrice, ModelInfo
-from portal.features.playground.cost import currency, estimate, quantities
+from portal.features.playground.calls.cost import currency, estimate, quantities
 
 pytestmark = pytest.mark.fast
 

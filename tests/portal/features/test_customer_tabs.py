@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from portal.features.customer.billing import BillingTab
-from portal.features.customer.credit import CreditTab
-from portal.features.customer.keys import KeysTab
-from portal.features.customer.people import PeopleTab
-from portal.features.customer.plan import PlanTab
+from portal.features.customer.billing.state import BillingTab
+from portal.features.customer.credit.state import CreditTab
+from portal.features.customer.keys.state import KeysTab
+from portal.features.customer.people.state import PeopleTab
+from portal.features.customer.plan.state import PlanTab
 from portal.features.customer.state import CustomerPage
-from portal.features.customer.webhooks import WebhooksTab
+from portal.features.customer.webhooks.state import WebhooksTab
 from portal.session import guard
 
 pytestmark = pytest.mark.fast

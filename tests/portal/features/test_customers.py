@@ -18,7 +18,7 @@ from portal.features.customer.forms import (
     prices_from,
     tiers_from,
 )
-from portal.features.customer.plan_rows import charge_rows, contract_row
+from portal.features.customer.plan.rows import charge_rows, contract_row
 from portal.features.customers.forms import slug_of, tenant_from
 from portal.kit.form_problems import FormProblems
 from portal.shared.invitations import invitation_row

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from backend_client.types.invoices import InvoiceState
-from portal.features.customer.invoice_forms import (
+from portal.features.customer.invoices.forms import (
     EVERYTHING,
     acts_on,
     credit_note_from,

@@ -17,9 +17,12 @@ from backend_client.types.accounts import Role
 from backend_client.types.playground import MOST_CONTENT_BYTES, ConversationWrite
 from backend_client.types.problems import Problem
 from edge.pictures import PictureHead
-from portal.features.playground import history_state, picture_routes, pictures
-from portal.features.playground.content import from_content
-from portal.features.playground.pictures import (
+from portal.features.playground.conversation.content import from_content
+from portal.features.playground.conversation.transcript import Image, new_turn
+from portal.features.playground.history import state as history_state
+from portal.features.playground.pictures import pictures
+from portal.features.playground.pictures import routes as picture_routes
+from portal.features.playground.pictures.pictures import (
     NotTaken,
     PictureGone,
     Pictures,
@@ -28,7 +31,6 @@ from portal.features.playground.pictures import (
     outline,
     with_images,
 )
-from portal.features.playground.transcript import Image, new_turn
 from portal.server.security import SecurityHeaders
 
 pytestmark = pytest.mark.fast

@@ -13,15 +13,13 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from backend_client.types.models import MeterPrice, ModelInfo
-from portal.features.playground import live
-from portal.features.playground import streams as streams_module
-from portal.features.playground.advice import advice
-from portal.features.playground.asking import as_markdown, request_body
-from portal.features.playground.checks import Wrong, schema_in, stops_in, tools_in
-from portal.features.playground.content import from_content as turns_from_content
-from portal.features.playground.content import to_content as turns_to_content
-from portal.features.playground.cost import Draft, draft_line, quantities
-from portal.features.playground.parameters import (
+from portal.features.playground.calls import routes as live
+from portal.features.playground.calls import streams as streams_module
+from portal.features.playground.calls.advice import advice
+from portal.features.playground.calls.checks import Wrong, schema_in, stops_in, tools_in
+from portal.features.playground.calls.cost import Draft, draft_line, quantities
+from portal.features.playground.calls.model_call import as_markdown, request_body
+from portal.features.playground.calls.parameters import (
     Parameters,
     changed,
     from_content,
@@ -30,9 +28,10 @@ from portal.features.playground.parameters import (
     to_content,
     within,
 )
-from portal.features.playground.rows import ImageRow, totals, turn_rows
-from portal.features.playground.streams import PIECE_END, Arriving, Streams
-from portal.features.playground.transcript import (
+from portal.features.playground.calls.streams import PIECE_END, Arriving, Streams
+from portal.features.playground.conversation.content import from_content as turns_from_content
+from portal.features.playground.conversation.content import to_content as turns_to_content
+from portal.features.playground.conversation.transcript import (
     Answer,
     Image,
     ToolCall,
@@ -48,6 +47,7 @@ from portal.features.playground.transcript import (
     with_failure,
     without,
 )
+from portal.features.playground.rows import ImageRow, totals, turn_rows
 
 pytestmark = pytest.mark.fast
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from portal.features.playground.compiled_samples import go, java
-from portal.features.playground.samples import (
+from portal.features.playground.code.compiled_samples import go, java
+from portal.features.playground.code.samples import (
     PIXEL,
     REMARK,
     ChatRequest,

@@ -1,0 +1,1 @@
+"""Credit of a customer: its wallet, and grants that the operator gives."""

@@ -1,0 +1,1 @@
+"""Invoices of a customer: what the operator makes of them, and lines for the next one."""

@@ -1,0 +1,1 @@
+"""People of a customer: its members and who is invited."""

@@ -1,0 +1,1 @@
+"""Plan of a customer: its subscription, its own prices, its contract and its coupons."""

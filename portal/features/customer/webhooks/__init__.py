@@ -1,0 +1,1 @@
+"""Webhooks of a customer: its endpoints, and what each was sent."""

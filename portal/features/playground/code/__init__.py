@@ -1,0 +1,1 @@
+"""The next request as code, in five languages. Pure."""

@@ -1,0 +1,1 @@
+"""The conversation itself, and how it is kept and exported. Pure."""

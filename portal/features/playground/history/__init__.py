@@ -1,0 +1,1 @@
+"""What a person kept: conversations, and prompts in versions."""

@@ -1,0 +1,1 @@
+"""Pictures of questions: what they may be, where they are meanwhile, and their routes."""

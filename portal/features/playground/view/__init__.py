@@ -1,0 +1,1 @@
+"""The parts of the page. All are of one state, ``Playground``."""
