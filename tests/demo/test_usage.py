@@ -65,6 +65,7 @@ def tokens(events: list[UsageEvent]) -> Decimal:
     )
 
 
+@pytest.mark.slow  # months of events
 def test_each_tenant_is_what_its_name_says() -> None:
     chat = made(CHAT, 112)
     zone = ZoneInfo(CHAT.wanted.time_zone)

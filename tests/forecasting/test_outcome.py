@@ -131,6 +131,7 @@ def test_the_week_is_learnt() -> None:
     assert max(weekend) < min(workdays)
 
 
+@pytest.mark.slow  # each path rated
 def test_included_units_and_tiers_bend_it() -> None:
     flat = [100_000.0] * 9
     # 3.1 M in March, of which 2 M are free

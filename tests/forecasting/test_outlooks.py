@@ -49,6 +49,7 @@ def test_passing_is_told_by_day_and_by_chance() -> None:
     assert (never.chance, never.early, never.likely) == (0.0, None, None)
 
 
+@pytest.mark.slow  # many forecasts
 def test_a_quota_is_passed_on_the_day_that_flat_usage_gets_there() -> None:
     # 0.95 M are used by noon of the 10th; 2 M are passed on the 21st
     (quota,) = compute(job(FLAT, NOW, (with_quota("2000000"), START))).forecast.quotas
@@ -79,6 +80,7 @@ def test_a_budget_is_passed_when_spend_gets_there() -> None:
     assert chances == sorted(chances, reverse=True)
 
 
+@pytest.mark.slow  # each path rated by each plan
 def test_the_cheapest_plan_that_fits_comes_first() -> None:
     def named(name: str, definition: PlanDefinition) -> PlanDefinition:
         return definition.model_copy(update={"id": name, "name": name.title()})

@@ -40,8 +40,10 @@ _TOGETHER = {
     "tests/api/test_openapi_document.py": "the API's document",
     "tests/api/test_permissions.py": "the API's document",
     "tests/api/test_query_parameters.py": "the API's document",
+    "tests/api/test_quick_calls.py": "the API's document",
     "tests/api/test_unknown_fields.py": "the API's document",
     "tests/client/test_routes.py": "the API's document",
+    "tests/docs/test_fields.py": "the API's document",
     "tests/docs/test_permissions.py": "the API's document",
     # Both take long to import or to read, whatever little a file needs of them
     "tests/portal/": "the portal",

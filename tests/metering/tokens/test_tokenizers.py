@@ -242,6 +242,7 @@ def test_a_long_text_counts_in_pieces_as_it_would_whole() -> None:
         assert count_text(name, words) == len(encoding(name).encode_ordinary(words))
 
 
+@pytest.mark.slow  # to read the tokenizers takes a second
 @pytest.mark.parametrize(
     "setting", ["tiktoken:o200k_base", "tiktoken:cl100k_base", "mistral:v3-tekken", "file"]
 )

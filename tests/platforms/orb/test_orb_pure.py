@@ -139,6 +139,7 @@ def test_an_event_is_as_orb_describes_it() -> None:
     }
 
 
+@pytest.mark.slow  # to import their SDK takes a second
 def test_orbs_own_client_takes_what_we_take() -> None:
     import orb as official  # here: it takes most of a second, which every process would wait for
 
