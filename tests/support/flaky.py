@@ -55,6 +55,7 @@ class FlakyServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # a body would wait 40 ms for its head's acknowledgment
 
             def handle_one(self) -> None:
                 length = int(self.headers.get("content-length", "0"))
