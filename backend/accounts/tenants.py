@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,6 +44,9 @@ from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
 
 DEFAULT_APPLICATION = "Default"
+_BY_ID_OR_SLUG = select(tenants).where(
+    or_(tenants.c.id == bindparam("name"), tenants.c.slug == bindparam("name"))
+)
 
 UNTIED = (
     events,
@@ -122,9 +125,7 @@ async def create_tenant(
 
 async def find_tenant(connection: AsyncConnection, id_or_slug: str) -> Tenant:
     """Return a tenant; raise ``NotFound``."""
-    result = await connection.execute(
-        select(tenants).where(or_(tenants.c.id == id_or_slug, tenants.c.slug == id_or_slug))
-    )
+    result = await connection.execute(_BY_ID_OR_SLUG, {"name": id_or_slug})
     row = result.mappings().first()
     if row is None:
         raise TenantNotFound()

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.pricing.periods import BillingPeriod, billing_period
 from backend.storage.tables import billing_anchors, subscriptions
 from backend_client.types.accounts import Tenant
+
+_ANCHORS = (
+    select(billing_anchors.c.effective_at, billing_anchors.c.day)
+    .where(billing_anchors.c.tenant_id == bindparam("tenant_id"))
+    .order_by(billing_anchors.c.effective_at)
+)
 
 
 async def period_at(connection: AsyncConnection, tenant: Tenant, moment: datetime) -> BillingPeriod:
@@ -20,12 +26,7 @@ async def period_at(connection: AsyncConnection, tenant: Tenant, moment: datetim
     Periods begin with the tenant's anchor day: the first, unless another was set. A new anchor
     takes effect where a period ends; the one that begins there is cut to end with the new day.
     """
-    query = (
-        select(billing_anchors.c.effective_at, billing_anchors.c.day)
-        .where(billing_anchors.c.tenant_id == tenant.id)
-        .order_by(billing_anchors.c.effective_at)
-    )
-    anchors = (await connection.execute(query)).all()
+    anchors = (await connection.execute(_ANCHORS, {"tenant_id": tenant.id})).all()
     since, day, until = None, 1, None
     for effective_at, anchor_day in anchors:
         if effective_at <= moment:

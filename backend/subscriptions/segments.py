@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import RowMapping, and_, delete, or_, select, update
+from sqlalchemy import RowMapping, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +30,28 @@ OF_PLAN_VERSION: Final = and_(
     plan_versions.c.version == subscriptions.c.plan_version,
 )
 """Joins a subscription to the plan version that it is on."""
+
+# Made once, for whoever rates, bills or grants begins with them
+_SEGMENTS: Final = (
+    select(
+        subscriptions.c.id,
+        subscriptions.c.start_at,
+        subscriptions.c.end_at,
+        subscriptions.c.state,
+        subscriptions.c.seats,
+        subscriptions.c.add_ons,
+        plan_versions,
+        tenants.c.currency,
+    )
+    .join_from(subscriptions, plan_versions, OF_PLAN_VERSION)
+    .join(tenants, tenants.c.id == subscriptions.c.tenant_id)
+    .where(
+        subscriptions.c.tenant_id == bindparam("tenant_id"),
+        or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > bindparam("since")),
+    )
+    .order_by(subscriptions.c.start_at)
+)
+_SEGMENTS_UNTIL: Final = _SEGMENTS.where(subscriptions.c.start_at < bindparam("until"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +110,15 @@ async def lock_subscriptions(connection: AsyncConnection, tenant_id: str) -> str
 async def read_segments(
     connection: AsyncConnection, tenant_id: str, *, since: datetime, until: datetime | None = None
 ) -> Sequence[RowMapping]:
-    """Return the segments in force at ``since`` or later, in order, with their plans."""
-    query = (
-        select(
-            subscriptions.c.id,
-            subscriptions.c.start_at,
-            subscriptions.c.end_at,
-            subscriptions.c.state,
-            subscriptions.c.seats,
-            subscriptions.c.add_ons,
-            plan_versions,
-        )
-        .join_from(
-            subscriptions,
-            plan_versions,
-            OF_PLAN_VERSION,
-        )
-        .where(
-            subscriptions.c.tenant_id == tenant_id,
-            or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > since),
-        )
-        .order_by(subscriptions.c.start_at)
-    )
+    """Return the segments in force at ``since`` or later, in order, with their plans.
+
+    Each says which ``currency`` its tenant pays in.
+    """
+    values = {"tenant_id": tenant_id, "since": since}
+    query = _SEGMENTS
     if until is not None:
-        query = query.where(subscriptions.c.start_at < until)
-    return (await connection.execute(query)).mappings().all()
+        query, values = _SEGMENTS_UNTIL, values | {"until": until}
+    return (await connection.execute(query, values)).mappings().all()
 
 
 def segment_from(row: RowMapping) -> Segment:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.pricing.periods import INSTANT, BillingPeriod
 from backend.pricing.rating.stretches import Had, Stretch, fees_since_taken_up, term_fees
-from backend.storage.tables import subscriptions, tenants
+from backend.storage.tables import subscriptions
 from backend.subscriptions.segments import Segment, read_segments, segment_from
 from backend_client.types.subscriptions import SubscriptionState
 
@@ -44,11 +44,10 @@ async def plan_stretches(
     tenant's currency. Stretches of a plan with fees that go by when it was taken up say when that
     was, and the first one what applied just before the period.
     """
-    query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
-    currency = await connection.scalar(query)
     # Includes the segment that ended when the period began: the rest of its year matters
     since = period.start - INSTANT
     rows = await read_segments(connection, tenant_id, since=since, until=period.end)
+    currency = rows[0]["currency"] if rows else None
     segments = [segment_from(row) for row in rows]
     taken_up: dict[datetime, TakenUp] = {}
     if any(fees_since_taken_up(segment.terms.plan.definition) for segment in segments):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from sqlalchemy import (
-    ColumnElement,
+    BigInteger,
+    Executable,
     Numeric,
     RowMapping,
     Text,
+    any_,
     bindparam,
     or_,
     select,
     text,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,8 +36,19 @@ _HELD: tuple[Account, ...] = (
     Account.REFUNDED,
 )
 
-_ADD_UP = text(
+_APPEND = text(
     """
+    WITH entry AS MATERIALIZED (
+        SELECT * FROM unnest(:times, :grants, :sources, :targets, :amounts, :causes)
+            WITH ORDINALITY AS entry (at, grant_id, source, target, amount, cause, place)
+    ), written AS (
+        INSERT INTO ledger_entries (tenant_id, number, at, grant_id, source, target, amount, cause)
+        SELECT :tenant_id, :last_entry + place, at, grant_id, source, target, amount, cause
+        FROM entry
+    ), numbered AS (
+        UPDATE wallets SET last_entry = :last_entry + cardinality(:grants), last_entry_at = :at
+        WHERE tenant_id = :tenant_id
+    )
     UPDATE credit_grants SET
         amount = credit_grants.amount - coalesce(moved.granted, 0),
         available = credit_grants.available + coalesce(moved.available, 0),
@@ -52,16 +64,29 @@ _ADD_UP = text(
             sum(delta) FILTER (WHERE account = 'used') AS used,
             sum(delta) FILTER (WHERE account = 'expired') AS expired,
             sum(delta) FILTER (WHERE account = 'refunded') AS refunded
-        FROM unnest(:grants, :accounts, :deltas) AS entry (grant_id, account, delta)
+        FROM (
+            SELECT grant_id, source AS account, -amount AS delta FROM entry
+            UNION ALL SELECT grant_id, target, amount FROM entry
+        ) AS side
         GROUP BY grant_id
     ) AS moved
     WHERE credit_grants.tenant_id = :tenant_id AND credit_grants.id = moved.grant_id
     """
 ).bindparams(
-    bindparam("grants", type_=ARRAY(Text)),
-    bindparam("accounts", type_=ARRAY(Text)),
-    bindparam("deltas", type_=ARRAY(Numeric)),
+    bindparam("tenant_id", type_=Text),
+    bindparam("last_entry", type_=BigInteger),
+    bindparam("at", type_=ledger_entries.c.at.type),
+    bindparam("times", type_=ARRAY(ledger_entries.c.at.type)),
+    *(bindparam(name, type_=ARRAY(Text)) for name in ("grants", "sources", "targets", "causes")),
+    bindparam("amounts", type_=ARRAY(Numeric)),
 )
+"""Writes entries, moves the wallet's last number on, and adds them to the sums of their grants."""
+
+# Made once, for they run at each call on a prepaid plan
+_LOCK = select(wallets).where(wallets.c.tenant_id == bindparam("tenant_id")).with_for_update()
+_OF_TENANT = select(credit_grants).where(credit_grants.c.tenant_id == bindparam("tenant_id"))
+_LIVE = _OF_TENANT.where(or_(credit_grants.c.available > 0, credit_grants.c.reserved > 0))
+_NAMED = _OF_TENANT.where(credit_grants.c.id == any_(bindparam("grants", type_=ARRAY(Text))))
 
 
 @dataclass(slots=True)
@@ -83,56 +108,34 @@ class LockedWallet:
         """Write entries, and add them to the grants' sums."""
         if not entries:
             return
-        first = self.last_entry + 1
-        self.last_entry += len(entries)
         await self.connection.execute(
-            insert(ledger_entries),
-            [
-                {
-                    "tenant_id": self.tenant_id,
-                    "number": first + place,
-                    "at": entry.at,
-                    "grant_id": entry.grant_id,
-                    "source": entry.source.value,
-                    "target": entry.target.value,
-                    "amount": entry.amount,
-                    "cause": entry.cause,
-                }
-                for place, entry in enumerate(entries)
-            ],
-        )
-        await self.connection.execute(
-            update(wallets)
-            .where(wallets.c.tenant_id == self.tenant_id)
-            .values(last_entry=self.last_entry, last_entry_at=self.at)
-        )
-        moved = [
-            (entry.grant_id, account.value, amount)
-            for entry in entries
-            for account, amount in ((entry.source, -entry.amount), (entry.target, entry.amount))
-        ]
-        grants, accounts, deltas = zip(*moved, strict=True)
-        await self.connection.execute(
-            _ADD_UP,
+            _APPEND,
             {
                 "tenant_id": self.tenant_id,
-                "grants": list(grants),
-                "accounts": list(accounts),
-                "deltas": list(deltas),
+                "last_entry": self.last_entry,
+                "at": self.at,
+                "times": [entry.at for entry in entries],
+                "grants": [entry.grant_id for entry in entries],
+                "sources": [entry.source.value for entry in entries],
+                "targets": [entry.target.value for entry in entries],
+                "amounts": [entry.amount for entry in entries],
+                "causes": [entry.cause for entry in entries],
             },
         )
+        self.last_entry += len(entries)
         self.wallet.append(entries)
 
     async def load(self, grant_ids: Collection[str]) -> None:
         """Load grants with nothing left; a locked wallet has only the others."""
         unknown = [grant_id for grant_id in grant_ids if grant_id not in self.wallet.grants]
         if unknown:
-            await _read(
-                self.connection, self.tenant_id, credit_grants.c.id.in_(unknown), self.wallet
-            )
+            values = {"tenant_id": self.tenant_id, "grants": unknown}
+            await _read(self.connection, _NAMED, values, self.wallet)
 
     async def add_grant(self, grant: Grant, *, name: str, origin: str) -> bool:
         """Add a grant; return whether it is new. Adding it again does nothing."""
+        if grant.id in self.wallet.grants:
+            return False
         added = await self.connection.execute(
             insert(credit_grants)
             .values(
@@ -175,9 +178,8 @@ async def lock_wallet(connection: AsyncConnection, tenant_id: str, now: datetime
     """Lock the tenant's wallet until the transaction ends, and read its grants."""
     row = await _lock(connection, tenant_id)
     # Read after the lock: what others changed before they released it must be seen.
-    live = or_(credit_grants.c.available > 0, credit_grants.c.reserved > 0)
     wallet = Wallet()
-    await _read(connection, tenant_id, live, wallet)
+    await _read(connection, _LIVE, {"tenant_id": tenant_id}, wallet)
     at = now.astimezone(UTC)
     if row["last_entry_at"] is not None:
         at = max(at, row["last_entry_at"])
@@ -185,24 +187,21 @@ async def lock_wallet(connection: AsyncConnection, tenant_id: str, now: datetime
 
 
 async def _read(
-    connection: AsyncConnection, tenant_id: str, which: ColumnElement[bool], wallet: Wallet
+    connection: AsyncConnection, query: Executable, values: Mapping[str, object], wallet: Wallet
 ) -> None:
-    """Add the grants that ``which`` selects to a wallet, each with its balances."""
-    rows = await connection.execute(
-        select(credit_grants).where(credit_grants.c.tenant_id == tenant_id, which)
-    )
-    for row in rows.mappings():
+    """Add the grants that a query selects to a wallet, each with its balances."""
+    for row in (await connection.execute(query, values)).mappings():
         balances = {account: row[account.value] for account in _HELD}
         wallet.restore(grant_from(row), balances | {Account.GRANTED: -row["amount"]})
 
 
 async def _lock(connection: AsyncConnection, tenant_id: str) -> RowMapping:
-    query = select(wallets).where(wallets.c.tenant_id == tenant_id).with_for_update()
-    row = (await connection.execute(query)).mappings().first()
+    values = {"tenant_id": tenant_id}
+    row = (await connection.execute(_LOCK, values)).mappings().first()
     if row is None:
         row_to_add = insert(wallets).values(tenant_id=tenant_id).on_conflict_do_nothing()
         await connection.execute(row_to_add)
-        row = (await connection.execute(query)).mappings().one()
+        row = (await connection.execute(_LOCK, values)).mappings().one()
     return row
 
 

@@ -43,15 +43,15 @@ async def wallet_balance(
     """
     sums: dict[tuple[str, str], Decimal] = {}
     with exact_arithmetic():
-        for column, sign in ((ledger_entries.c.target, 1), (ledger_entries.c.source, -1)):
-            rows = await connection.execute(
-                select(ledger_entries.c.grant_id, column, func.sum(ledger_entries.c.amount))
-                .where(ledger_entries.c.tenant_id == tenant.id, ledger_entries.c.at <= at)
-                .group_by(ledger_entries.c.grant_id, column)
-            )
-            for grant_id, account, amount in rows:
-                key = (grant_id, account)
-                sums[key] = sums.get(key, Decimal(0)) + sign * amount
+        moved = (ledger_entries.c.grant_id, ledger_entries.c.source, ledger_entries.c.target)
+        rows = await connection.execute(
+            select(*moved, func.sum(ledger_entries.c.amount))
+            .where(ledger_entries.c.tenant_id == tenant.id, ledger_entries.c.at <= at)
+            .group_by(*moved)
+        )
+        for grant_id, source, target, amount in rows:
+            for key, change in (((grant_id, source), -amount), ((grant_id, target), amount)):
+                sums[key] = sums.get(key, Decimal(0)) + change
         usable = await connection.scalars(
             select(credit_grants.c.id).where(
                 credit_grants.c.tenant_id == tenant.id,

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, Text, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
@@ -28,6 +28,30 @@ from backend.wallets.ledger import LockedWallet, grant_from, lock_wallet
 from backend.wallets.rollovers import roll_over
 from backend_client.types.accounts import Tenant
 from backend_client.types.subscriptions import SubscriptionState
+
+# Made once, for they run whenever a wallet is refreshed
+_LOOK_AGAIN = (
+    update(wallets)
+    .where(wallets.c.tenant_id == bindparam("of_tenant"))
+    .values(grants_until=bindparam("until"))
+)
+_BROUGHT = select(credit_grants).where(
+    credit_grants.c.tenant_id == bindparam("tenant_id"),
+    credit_grants.c.origin == "plan",
+    credit_grants.c.starts_at == bindparam("start"),
+    func.right(credit_grants.c.id, func.length(bindparam("suffix", type_=Text)))
+    == bindparam("suffix", type_=Text),
+)
+_LEFT_BEFORE = select(
+    *(
+        func.sum(credit_grants.c.expired).filter(credit_grants.c.in_arrears.is_(yes)).label(name)
+        for name, yes in (("at_once", False), ("in_arrears", True))
+    )
+).where(
+    credit_grants.c.tenant_id == bindparam("tenant_id"),
+    func.starts_with(credit_grants.c.id, bindparam("prefix", type_=Text)),
+    credit_grants.c.expires_at == bindparam("end"),
+)
 
 
 async def current_wallet(
@@ -117,9 +141,8 @@ async def _bring_due_grants(locked: LockedWallet) -> None:
 
 async def look_again(locked: LockedWallet, at: datetime) -> None:
     """Have the wallet derive anew, from ``at`` on, what its plans bring."""
-    await locked.connection.execute(
-        update(wallets).where(wallets.c.tenant_id == locked.tenant_id).values(grants_until=at)
-    )
+    values = {"of_tenant": locked.tenant_id, "until": at}
+    await locked.connection.execute(_LOOK_AGAIN, values)
 
 
 class _Due(NamedTuple):
@@ -200,13 +223,8 @@ async def _brought(
     connection: AsyncConnection, tenant_id: str, period: BillingPeriod
 ) -> Sequence[RowMapping]:
     """Return the grants that plans have brought for a period, without what was carried into it."""
-    query = select(credit_grants).where(
-        credit_grants.c.tenant_id == tenant_id,
-        credit_grants.c.origin == "plan",
-        credit_grants.c.starts_at == period.start,
-        credit_grants.c.id.endswith(period_suffix(period), autoescape=True),
-    )
-    return (await connection.execute(query)).mappings().all()
+    values = {"tenant_id": tenant_id, "start": period.start, "suffix": period_suffix(period)}
+    return (await connection.execute(_BROUGHT, values)).mappings().all()
 
 
 def _held(row: RowMapping) -> Decimal:
@@ -232,14 +250,6 @@ async def _left_before(
 
     First of those that expired at once, then of those in arrears, as far as they were closed.
     """
-    expired, in_arrears = func.sum(credit_grants.c.expired), credit_grants.c.in_arrears
-    query = select(
-        expired.filter(in_arrears.is_(False)).label("at_once"),
-        expired.filter(in_arrears.is_(True)).label("in_arrears"),
-    ).where(
-        credit_grants.c.tenant_id == locked.tenant_id,
-        credit_grants.c.id.startswith(f"{name}:", autoescape=True),
-        credit_grants.c.expires_at == period.start,
-    )
-    row = (await locked.connection.execute(query)).one()
+    values = {"tenant_id": locked.tenant_id, "prefix": f"{name}:", "end": period.start}
+    row = (await locked.connection.execute(_LEFT_BEFORE, values)).one()
     return row.at_once or ZERO, row.in_arrears or ZERO

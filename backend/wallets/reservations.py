@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, and_, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.pricing.credit.entries import Account
@@ -19,6 +19,18 @@ from backend.wallets.top_ups import check_balance
 
 LAPSE: Final = timedelta(hours=1)
 """How long a reservation lasts whose gateway was killed."""
+
+# Made once, for they run at each call on a prepaid plan
+_IT = and_(
+    credit_reservations.c.tenant_id == bindparam("of_tenant"),
+    credit_reservations.c.id == bindparam("reservation"),
+)
+_FIND = select(credit_reservations).where(_IT)
+_CLOSE = (
+    update(credit_reservations)
+    .where(_IT)
+    .values({name: bindparam(name) for name in ("state", "used", "uncovered")})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +63,18 @@ async def reserve(
         await locked.append(entries)
         held = {entry.grant_id: str(entry.amount) for entry in entries}
     await connection.execute(
-        insert(credit_reservations).values(
-            tenant_id=tenant_id,
-            id=reservation,
-            model=model,
-            state="open",
-            held=held,
+        insert(credit_reservations),
+        {
+            "tenant_id": tenant_id,
+            "id": reservation,
+            "model": model,
+            "state": "open",
+            "held": held,
             # Not the ledger's time, which the clock of another replica may have moved into the next
             # billing period: the call's usage is of this one
-            made_at=now,
-            lapses_at=locked.at + LAPSE,
-        )
+            "made_at": now,
+            "lapses_at": locked.at + LAPSE,
+        },
     )
     await check_balance(locked)
 
@@ -133,10 +146,8 @@ async def find_reservation(
     connection: AsyncConnection, tenant_id: str, reservation: str
 ) -> RowMapping | None:
     """Return a reservation's row; None if it was never made."""
-    query = select(credit_reservations).where(
-        credit_reservations.c.tenant_id == tenant_id, credit_reservations.c.id == reservation
-    )
-    return (await connection.execute(query)).mappings().first()
+    values = {"of_tenant": tenant_id, "reservation": reservation}
+    return (await connection.execute(_FIND, values)).mappings().first()
 
 
 async def _settle(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Settled:
@@ -183,11 +194,6 @@ async def _spend(locked: LockedWallet, row: RowMapping, amount: Decimal) -> Deci
 
 
 async def _close(locked: LockedWallet, row: RowMapping, state: str, settled: Settled) -> None:
-    await locked.connection.execute(
-        update(credit_reservations)
-        .where(
-            credit_reservations.c.tenant_id == locked.tenant_id,
-            credit_reservations.c.id == row["id"],
-        )
-        .values(state=state, used=settled.used, uncovered=settled.uncovered)
-    )
+    values = {"of_tenant": locked.tenant_id, "reservation": row["id"]}
+    values |= {"state": state, "used": settled.used, "uncovered": settled.uncovered}
+    await locked.connection.execute(_CLOSE, values)

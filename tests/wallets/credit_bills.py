@@ -361,6 +361,8 @@ class Life:
         """
         brought = [part for part in self._due(period, period[1]) if part[2] in self.purse.pots]
         *_, beyond = self._fitted(period, brought, arrears=False, with_held=False)
+        if not beyond:
+            return ZERO, ZERO
         given = [pot for pot in self.purse.pots.values() if not pot.paid]
         of_calls = (pot.spent_on[name] for pot in given for name in self._calls(period))
         by_calls = min(beyond, sum(of_calls, ZERO))

@@ -285,16 +285,20 @@ class Purse:
             pot.move("available", "expired", pot.parts["available"])
         return bool(over)
 
+    def lapsed(self, at: datetime) -> list[str]:
+        """Reservations that nobody settled within an hour."""
+        return [
+            name
+            for name, held in self.held.items()
+            if held.state == "open" and held.at + timedelta(hours=1) <= at
+        ]
+
     def sweep(self, at: datetime) -> bool:
         """Do what the worker does: let lapsed reservations go, then expire and bring.
 
         Tell whether anything moved.
         """
-        lapsed = [
-            name
-            for name, held in self.held.items()
-            if held.state == "open" and held.at + timedelta(hours=1) <= at
-        ]
+        lapsed = self.lapsed(at)
         for name in lapsed:
             self.release(name, at)
         moved = self.up_to(at)

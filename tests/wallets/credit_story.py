@@ -12,7 +12,6 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 
-from backend.metering.counting.batches import count_events
 from backend.metering.counting.corrections import Amended, CorrectionWanted
 from backend.metering.events import AcceptedEvent
 from backend.pricing.periods import next_quarter_hour, quarter_hour_of
@@ -209,7 +208,7 @@ class Actor:
             model=use.model,
             quantities=_exact(use.quantities),
         )
-        await count_events(self.world.meter, [event])
+        self.world.uncounted.append(event)
 
     async def outside(self, now: datetime) -> None:
         """Usage that no call told of: an event that the tenant's own service sent late."""
@@ -224,6 +223,9 @@ class Actor:
 
     async def correct(self, name: str, use: Use, now: datetime) -> None:
         """Void a call's event, or say that it used something else."""
+        mine = (self.tenant.id, name)
+        if any((event.tenant_id, event.id) == mine for event in self.world.uncounted):
+            await self.world.count()
         void = self.dice.below(3) == 0
         quantities = {} if void else {"requests": 1, "output_tokens": self.dice.below(70_000)}
         use.quantities = quantities

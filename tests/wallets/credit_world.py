@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from backend.invoices.runs import anything_due, begin_run, end_run, work
+from backend.metering.counting.batches import count_events
+from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.worker import keep_wallets
@@ -38,6 +40,7 @@ class World:
     to_come: list[tuple[datetime, int, Act]] = field(default_factory=list)
     actors: list[Actor] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    uncounted: list[AcceptedEvent] = field(default_factory=list)
     _number: int = 0
 
     def at(self, moment: datetime, act: Act) -> None:
@@ -49,15 +52,24 @@ class World:
         while self.to_come:
             now, _, act = heappop(self.to_come)
             await act(now)
+        await self.count()
+
+    async def count(self) -> None:
+        """Count what came in, in one batch, as the worker does: before anything reads events."""
+        await count_events(self.meter, self.uncounted)
+        self.uncounted.clear()
 
     async def sweep(self, now: datetime) -> None:
         """What the worker does each half minute, here some times a day."""
+        if any(actor.life.purse.lapsed(now) for actor in self.actors):
+            await self.count()
         await keep_wallets(self.database, now)
         for actor in self.actors:
             if actor.life.purse.sweep(now):
                 actor.remember(now)
 
     async def bill(self, now: datetime) -> None:
+        await self.count()
         if await anything_due(self.database, self.settings, now, failed_too=True):
             run = await begin_run(self.database, self.settings, now)
             await work(self.database, self.settings, run, asyncio.Event())

@@ -103,10 +103,14 @@ async def test_balances_at_many_instants_are_those_by_hand(world: World) -> None
     for actor in world.actors:
         seen = actor.life.purse.seen
         step = max(len(seen) // INSTANTS, 1)
-        for (at, state), (until, _) in list(pairwise(seen))[::step]:
-            for moment in (at, at + (until - at) / 2):
-                async with world.database.begin() as connection:
-                    balance = await wallet_balance(connection, actor.tenant, moment)
+        instants = [
+            (moment, state)
+            for (at, state), (until, _) in list(pairwise(seen))[::step]
+            for moment in (at, at + (until - at) / 2)
+        ]
+        async with world.database.begin() as connection:
+            for moment, state in instants:
+                balance = await wallet_balance(connection, actor.tenant, moment)
                 sums = {part: sum((parts[part] for _, parts in state), ZERO) for part in PARTS}
                 assert {part: Fraction(getattr(balance, part)) for part in PARTS} == sums
                 assert Fraction(balance.granted) == sum(sums.values(), ZERO)
