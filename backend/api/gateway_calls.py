@@ -17,7 +17,7 @@ from backend.api.leaving import Watch, unless_left
 from backend.gateway import costs
 from backend.gateway.call import dropped_headers
 from backend.gateway.gateway import Gateway
-from backend.gateway.limits import limit_headers
+from backend.gateway.limits.key_limits import limit_headers
 from backend.gateway.protocols.base import Protocol
 from backend.gateway.relay import KEEP_ALIVE, Relay
 

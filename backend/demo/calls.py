@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.demo.tenants import SampleSeries
-from backend.gateway.call_tally import CallCounts, CallKey
 from backend.gateway.errors import UpstreamFailed
 from backend.gateway.latencies import BOUNDS, BUCKETS
+from backend.gateway.measures.call_tally import CallCounts, CallKey
 from backend.gateway.request_log.entries import LEFT_STATUS
 from backend.metering.events import bucket_start
 from backend_client.types.events import UsageEvent

@@ -16,9 +16,9 @@ from backend.accounts.principal import Principal
 from backend.demo.accounts import OpenedTenant
 from backend.demo.calls import SampleCalls, counted, logged, sample_calls
 from backend.gateway.admission import Admission
-from backend.gateway.call_tally import KEPT, CallCounts, CallKey
-from backend.gateway.measures import KEPT as HOURS_KEPT
-from backend.gateway.measures import HourCounts, add_hours
+from backend.gateway.measures.call_tally import KEPT, CallCounts, CallKey
+from backend.gateway.measures.measures import KEPT as HOURS_KEPT
+from backend.gateway.measures.measures import HourCounts, add_hours
 from backend.gateway.request_log.storing import insert_entries
 from backend.pricing.credit.call_cost import CallValues
 from backend.storage.database import Database

@@ -15,7 +15,7 @@ from backend.customers.errors import PaymentOverdue
 from backend.customers.suspension import is_suspended
 from backend.errors import Forbidden, NotFound
 from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan, TenantOnTestClock
-from backend.gateway.limit_checks import ALL_KEYS, KeptLimits, kept_limits
+from backend.gateway.limits.checks import ALL_KEYS, KeptLimits, kept_limits
 from backend.kit.remembered import Remembered
 from backend.pricing.credit.call_cost import CallValues
 from backend.quotas.bounds import bounds_of

@@ -12,14 +12,14 @@ from typing import Final, Literal
 import structlog
 
 from backend.errors import ConfigurationError, FareboxError
-from backend.gateway.addresses import speaks
 from backend.gateway.admission import Admitted
-from backend.gateway.limits import LimitedCall
+from backend.gateway.limits.key_limits import LimitedCall
 from backend.gateway.price_labels import TIER, possible_labels, price_labels
 from backend.gateway.protocols.adapters import served_as
 from backend.gateway.protocols.base import Asked, Document, Protocol
-from backend.gateway.targets import Target
-from backend.gateway.upstreams import Provider
+from backend.gateway.upstreams.addresses import speaks
+from backend.gateway.upstreams.provider import Provider
+from backend.gateway.upstreams.targets import Target
 from backend.gateway.usage import Usage
 from backend.kit.origin import origin
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent

@@ -19,25 +19,25 @@ from backend.catalog.published import list_models
 from backend.errors import ConfigurationError, FareboxError
 from backend.gateway import relay
 from backend.gateway.admission import Admission
-from backend.gateway.attempts import Attempts
-from backend.gateway.bounds import require_fit
+from backend.gateway.attempts.attempts import Attempts
 from backend.gateway.call import Call, spoken_for
 from backend.gateway.costs import Cost
 from backend.gateway.errors import ModelNotFound, UpstreamRefused
-from backend.gateway.holds import Holds
-from backend.gateway.measures import Measures
-from backend.gateway.process_report import ProcessReport
+from backend.gateway.holds.bounds import require_fit
+from backend.gateway.holds.holds import Holds
+from backend.gateway.measures.measures import Measures
 from backend.gateway.protocols.base import Answered, Asked, Protocol
 from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.recorder import Recorder
 from backend.gateway.relay import Relay
 from backend.gateway.request_log.entries import Entry, refused_entry
 from backend.gateway.request_log.log import RequestLog
-from backend.gateway.rules import passes_nowhere, without
-from backend.gateway.stored_upstreams import stored_upstreams
 from backend.gateway.tags import tags_of
-from backend.gateway.targets import Targets
-from backend.gateway.upstream_metrics import UpstreamMetrics
+from backend.gateway.upstreams.metrics import UpstreamMetrics
+from backend.gateway.upstreams.process_report import ProcessReport
+from backend.gateway.upstreams.rules import passes_nowhere, without
+from backend.gateway.upstreams.stored import stored_upstreams
+from backend.gateway.upstreams.targets import Targets
 from backend.ids import new_id
 from backend.kit.periodic import OUTAGES
 from backend.kit.sealing import Sealer

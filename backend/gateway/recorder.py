@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.errors import FareboxError
 from backend.gateway.call import Call, Status
 from backend.gateway.errors import RecordingUnavailable
-from backend.gateway.holds import Holds
-from backend.gateway.measures import Measures
+from backend.gateway.holds.holds import Holds
+from backend.gateway.measures.measures import Measures
 from backend.gateway.publishing import Publisher
 from backend.gateway.request_log.log import RequestLog
 from backend.kit.backoff import pauses

@@ -10,12 +10,12 @@ import httpx
 import structlog
 
 from backend.errors import FareboxError
+from backend.gateway.attempts.incoming import Incoming
+from backend.gateway.attempts.refusals import failed
 from backend.gateway.call import Call, Status
 from backend.gateway.costs import Cost
-from backend.gateway.incoming import Incoming
 from backend.gateway.protocols.base import Failure, Reader
 from backend.gateway.recorder import Recorder
-from backend.gateway.refusals import failed
 from backend.gateway.sse import Event, TooLong
 
 _log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from backend.demo.measures import forget_measures, measure
 from backend.demo.usage import SOURCE
 from backend.errors import CommandError
 from backend.gateway.latencies import BUCKETS
-from backend.gateway.measures import HourCounts, add_hours
+from backend.gateway.measures.measures import HourCounts, add_hours
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backend.gateway.addresses import address, headers, speaks
+from backend.gateway.upstreams.addresses import address, headers, speaks
 from backend.settings import Upstream
 
 pytestmark = pytest.mark.fast

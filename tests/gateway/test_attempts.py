@@ -14,15 +14,15 @@ import pytest
 from backend.accounts.principal import Permission, Principal
 from backend.errors import FareboxError
 from backend.gateway.admission import Admitted
-from backend.gateway.attempts import Attempts
+from backend.gateway.attempts.attempts import Attempts
+from backend.gateway.attempts.incoming import Incoming
 from backend.gateway.call import Call
 from backend.gateway.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused
-from backend.gateway.health import FAILURES
-from backend.gateway.incoming import Incoming
 from backend.gateway.protocols.chat import CHAT
-from backend.gateway.targets import Target
-from backend.gateway.upstream_metrics import UpstreamMetrics
-from backend.gateway.upstreams import Provider
+from backend.gateway.upstreams.health import FAILURES
+from backend.gateway.upstreams.metrics import UpstreamMetrics
+from backend.gateway.upstreams.provider import Provider
+from backend.gateway.upstreams.targets import Target
 from backend.ids import new_id
 from backend.settings import Upstream
 from backend_client.types.accounts import Role, Tenant

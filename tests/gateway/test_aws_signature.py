@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backend.gateway import signing
-from backend.gateway.aws_signature import (
+from backend.gateway.upstreams import signing
+from backend.gateway.upstreams.aws_signature import (
     AwsKey,
     NoAwsKey,
     canonical_request,

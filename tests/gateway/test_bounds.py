@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.gateway.bounds import most_units, require_fit
 from backend.gateway.errors import ContextLengthExceeded
+from backend.gateway.holds.bounds import most_units, require_fit
 from backend.gateway.protocols.base import Asked, Protocol
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.protocols.messages import MESSAGES

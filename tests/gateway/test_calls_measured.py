@@ -13,9 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
-from backend.gateway.call_report import CallsQuestion, calls_report
-from backend.gateway.call_tally import KEPT, CallCounts, CallKey, CallTally, add_calls, remove_old
 from backend.gateway.latencies import BUCKETS, percentile
+from backend.gateway.measures.call_report import CallsQuestion, calls_report
+from backend.gateway.measures.call_tally import (
+    KEPT,
+    CallCounts,
+    CallKey,
+    CallTally,
+    add_calls,
+    remove_old,
+)
 from backend.storage.database import Database
 from backend.storage.tables import call_measures
 from backend_client.types.accounts import Tenant

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from backend.accounts.errors import TenantNotFound
+from backend.gateway.attempts.incoming import Incoming
 from backend.gateway.call import Call
 from backend.gateway.gateway import Gateway
-from backend.gateway.incoming import Incoming
 from backend.gateway.protocols.chat import CHAT
 from backend.storage.database import Database
 from backend.storage.tables import call_measures, gateway_requests

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backend.gateway import connections as kept
-from backend.gateway.connections import Answer, Connections
+from backend.gateway.connections import pool as kept
+from backend.gateway.connections.pool import Answer, Connections
 from backend.kit.tls import provider_tls_context
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.ports import free_port

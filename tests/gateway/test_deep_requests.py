@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.gateway.bounds import most_units
 from backend.gateway.errors import InvalidRequest
+from backend.gateway.holds.bounds import most_units
 from backend.gateway.protocols.base import Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.protocols.chat_over_messages import CHAT_OVER_MESSAGES

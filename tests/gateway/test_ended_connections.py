@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.gateway import connections as kept
-from backend.gateway import provider_connection
-from backend.gateway.connections import Connections
+from backend.gateway.connections import connection as provider_connection
+from backend.gateway.connections import pool as kept
+from backend.gateway.connections.pool import Connections
 from backend.kit.tls import provider_tls_context
 from tests.gateway.test_connections import asked, certificate_for
 from tests.gateway.test_provider_connection import asked as asked_by

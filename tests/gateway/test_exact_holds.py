@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 
 from backend.api.app import create_app
 from backend.catalog.published import apply_catalog, published_catalog
-from backend.gateway.bounds import most_units
+from backend.gateway.holds.bounds import most_units
 from backend.gateway.protocols.chat import CHAT
 from backend.metering.tokens import tokenizer_for
 from backend.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.gateway.health import FAILURES, LONGEST_PAUSE_SECONDS, Circuit
+from backend.gateway.upstreams.health import FAILURES, LONGEST_PAUSE_SECONDS, Circuit
 
 pytestmark = pytest.mark.fast
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import select, text
 
-from backend.gateway.hold_groups import LATER, Document, HoldGroups
+from backend.gateway.holds.groups import LATER, Document, HoldGroups
 from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget
 from backend.quotas.budgets import Budgets
 from backend.quotas.reservations import LAPSE

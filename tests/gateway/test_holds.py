@@ -25,12 +25,12 @@ from backend.errors import FareboxError
 from backend.gateway.admission import Admitted
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited
-from backend.gateway.hold_groups import LATER, HoldGroups, Unanswered
-from backend.gateway.holds import Holds
-from backend.gateway.limit_checks import ALL_KEYS, kept_limits
+from backend.gateway.holds.groups import LATER, HoldGroups, Unanswered
+from backend.gateway.holds.holds import Holds
+from backend.gateway.limits.checks import ALL_KEYS, kept_limits
 from backend.gateway.protocols.chat import CHAT
-from backend.gateway.targets import Target
-from backend.gateway.upstreams import Provider
+from backend.gateway.upstreams.provider import Provider
+from backend.gateway.upstreams.targets import Target
 from backend.gateway.usage import Usage
 from backend.ids import new_id
 from backend.quotas.budget_owners import BudgetOwner, OwnBudget

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.errors import BudgetExhausted
-from backend.gateway.hold_groups import HoldGroups
+from backend.gateway.holds.groups import HoldGroups
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent

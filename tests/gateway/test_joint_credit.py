@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.catalog.published import apply_catalog
-from backend.gateway.hold_groups import HoldGroups
+from backend.gateway.holds.groups import HoldGroups
 from backend.pricing.credit.wallet import InsufficientCredit
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, credit_reservations, ledger_entries

@@ -15,9 +15,9 @@ from sqlalchemy import func, select, update
 from backend.accounts.applications import create_application
 from backend.accounts.keys import create_key
 from backend.accounts.principal import COMMAND_LINE
-from backend.gateway.buckets import Bucket
 from backend.gateway.errors import KeyLimited
-from backend.gateway.limits import KeyLimits
+from backend.gateway.limits.buckets import Bucket
+from backend.gateway.limits.key_limits import KeyLimits
 from backend.ids import new_id
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows

@@ -11,8 +11,8 @@ from openai import APIError, AsyncOpenAI
 from sqlalchemy import func, insert, select
 
 from backend.gateway.latencies import BUCKETS
-from backend.gateway.measures import KEPT, Measures
-from backend.gateway.performance import model_performance
+from backend.gateway.measures.measures import KEPT, Measures
+from backend.gateway.measures.performance import model_performance
 from backend.storage.database import Database
 from backend.storage.tables import model_hours
 from tests.gateway.chat_answers import ASKED, DONE, USAGE, said, streamed, whole

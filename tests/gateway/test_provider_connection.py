@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.gateway.provider_answer import Answer
-from backend.gateway.provider_connection import Connection
+from backend.gateway.connections.answer import Answer
+from backend.gateway.connections.connection import Connection
 
 pytestmark = pytest.mark.fast
 

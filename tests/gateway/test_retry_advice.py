@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.gateway.attempts.refusals import retry_seconds
 from backend.gateway.errors import UpstreamFailed
 from backend.gateway.protocols.routes import error_headers
-from backend.gateway.refusals import retry_seconds
 
 pytestmark = pytest.mark.fast
 

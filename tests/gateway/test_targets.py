@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from backend.gateway.targets import RETIRED_SECONDS, Target, Targets, in_order
-from backend.gateway.upstreams import Provider
+from backend.gateway.upstreams.provider import Provider
+from backend.gateway.upstreams.targets import RETIRED_SECONDS, Target, Targets, in_order
 from backend.settings import Upstream
 
 pytestmark = pytest.mark.fast

@@ -15,10 +15,10 @@ from sqlalchemy import func, select, update
 
 from backend.api.app import create_app
 from backend.gateway.latencies import BUCKETS
-from backend.gateway.process_report import SEEN_SECONDS, ProcessReport
-from backend.gateway.targets import Targets
-from backend.gateway.upstream_health import upstream_health
-from backend.gateway.upstream_tally import KEPT, UpstreamTally, add_attempts, remove_old_attempts
+from backend.gateway.upstreams.health_report import upstream_health
+from backend.gateway.upstreams.process_report import SEEN_SECONDS, ProcessReport
+from backend.gateway.upstreams.tally import KEPT, UpstreamTally, add_attempts, remove_old_attempts
+from backend.gateway.upstreams.targets import Targets
 from backend.settings import Settings, Upstream
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, gateway_processes, upstream_measures, upstreams

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backend.gateway.rules import apply_beta_rules, apply_rules
+from backend.gateway.upstreams.rules import apply_beta_rules, apply_rules
 from backend_client.types.upstreams import UpstreamRules
 
 pytestmark = pytest.mark.fast

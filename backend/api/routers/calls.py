@@ -26,7 +26,7 @@ from backend.api.parameters import (
 )
 from backend.api.path_parameters import TenantId
 from backend.api.usage_ranges import require_range
-from backend.gateway.call_report import CallsQuestion, calls_report
+from backend.gateway.measures.call_report import CallsQuestion, calls_report
 from backend.metering.events import BUCKET, bucket_start
 from backend.subscriptions.periods import period_at
 from backend_client.types.calls import CallDimension, CallsReport, CallStatus

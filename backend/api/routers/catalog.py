@@ -21,7 +21,7 @@ from backend.catalog.published import (
 from backend.catalog.publishing import publish_catalog
 from backend.catalog.tax_rates import tax_table
 from backend.errors import NotFound
-from backend.gateway.performance import model_performance
+from backend.gateway.measures.performance import model_performance
 from backend.subscriptions.queries import plan_in_force
 from backend_client.types.catalog import Catalog, CatalogApplied
 from backend_client.types.common import Page

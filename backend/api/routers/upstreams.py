@@ -11,8 +11,8 @@ from backend.accounts.audit import NO_TENANT, record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import Services, ServicesNow, needs
 from backend.api.path_parameters import NewUpstreamId, UpstreamId
-from backend.gateway.probe import probe
-from backend.gateway.stored_upstreams import (
+from backend.gateway.attempts.probe import probe
+from backend.gateway.upstreams.stored import (
     delete_upstream,
     find_upstream,
     list_upstreams,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from backend.engines.model import MODEL
-from backend.gateway.upstreams import Provider
+from backend.gateway.upstreams.provider import Provider
 from backend.metering.tokens import tokenizer_for
 from backend.settings import Upstream
 

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 
-from backend.gateway.targets import Target, Targets
+from backend.gateway.upstreams.targets import Target, Targets
 from backend.kit.periodic import OUTAGES
 from backend.storage.database import Database
 from backend.storage.tables import gateway_processes

@@ -23,7 +23,7 @@ from backend.gateway.errors import (
     UpstreamNotFound,
     UpstreamRetired,
 )
-from backend.gateway.upstream_health import upstream_health
+from backend.gateway.upstreams.health_report import upstream_health
 from backend.kit.sealing import Sealer
 from backend.settings import Upstream
 from backend.storage.tables import upstreams

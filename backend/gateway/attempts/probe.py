@@ -10,9 +10,8 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from backend.gateway.addresses import address, headers, speaks
-from backend.gateway.attempt import AttemptFailed, read_body
-from backend.gateway.connections import Answer
+from backend.gateway.attempts.attempt import AttemptFailed, read_body
+from backend.gateway.connections.pool import Answer
 from backend.gateway.errors import UpstreamCannotBeTested
 from backend.gateway.protocols.base import EMPTY, Asked, Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
@@ -21,10 +20,11 @@ from backend.gateway.protocols.embeddings import EMBEDDINGS
 from backend.gateway.protocols.messages import MESSAGES
 from backend.gateway.protocols.moderations import MODERATIONS
 from backend.gateway.protocols.responses import RESPONSES
-from backend.gateway.rules import apply_rules
-from backend.gateway.signing import KeyUnusable, signed
-from backend.gateway.stored_upstreams import PooledKey
-from backend.gateway.upstreams import Provider
+from backend.gateway.upstreams.addresses import address, headers, speaks
+from backend.gateway.upstreams.provider import Provider
+from backend.gateway.upstreams.rules import apply_rules
+from backend.gateway.upstreams.signing import KeyUnusable, signed
+from backend.gateway.upstreams.stored import PooledKey
 from backend.settings import Upstream
 from backend_client.types.upstream_health import UpstreamKeyTest, UpstreamTest
 from backend_client.types.upstreams import UpstreamKeyInfo

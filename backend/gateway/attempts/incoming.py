@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-from backend.gateway.attempt import Attempt, AttemptFailed
+from backend.gateway.attempts.attempt import Attempt, AttemptFailed
+from backend.gateway.attempts.refusals import failed
 from backend.gateway.call import Call
-from backend.gateway.connections import Answer
+from backend.gateway.connections.pool import Answer
 from backend.gateway.protocols.base import Failure, Reader
-from backend.gateway.refusals import failed
 from backend.gateway.sse import Event, RawPieces, TooLong, parser_for
 
 _BROKEN_OFF = "The model provider broke the stream off."

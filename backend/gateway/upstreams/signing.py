@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from backend.gateway.aws_signature import AwsKey, NoAwsKey, signature_headers
+from backend.gateway.upstreams.aws_signature import AwsKey, NoAwsKey, signature_headers
 from backend_client.types.upstreams import UpstreamTerms, is_sendable_key
 
 _HASHED_AT_ONCE_BYTES: Final = 256 * 1024

@@ -14,14 +14,14 @@ from typing import Final, TypeVar
 import httpx
 
 from backend.errors import FareboxError
-from backend.gateway.attempt import Attempt, AttemptFailed
+from backend.gateway.attempts.attempt import Attempt, AttemptFailed
+from backend.gateway.attempts.incoming import Incoming, begin_stream
+from backend.gateway.attempts.refusals import failed, timed_out, unreachable
 from backend.gateway.call import Call
 from backend.gateway.errors import UpstreamBusy, UpstreamFailed
-from backend.gateway.incoming import Incoming, begin_stream
 from backend.gateway.protocols.base import Answered
-from backend.gateway.refusals import failed, timed_out, unreachable
-from backend.gateway.targets import Target, TargetKey
-from backend.gateway.upstream_metrics import UpstreamMetrics
+from backend.gateway.upstreams.metrics import UpstreamMetrics
+from backend.gateway.upstreams.targets import Target, TargetKey
 
 MOST_ATTEMPTS: Final = 8
 """Of one call: beyond them, another would hardly help."""

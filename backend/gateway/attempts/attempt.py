@@ -9,17 +9,17 @@ from typing import Final, Literal
 import structlog
 
 from backend.errors import FareboxError
-from backend.gateway.addresses import address, headers
+from backend.gateway.attempts.refusals import Refusal, refusal
 from backend.gateway.call import Call
-from backend.gateway.connections import Answer
+from backend.gateway.connections.pool import Answer
 from backend.gateway.errors import UpstreamFailed
 from backend.gateway.price_labels import TIER
 from backend.gateway.protocols.base import Forwarding
-from backend.gateway.refusals import Refusal, refusal
-from backend.gateway.rules import BETA_HEADER, apply_beta_rules, apply_rules
-from backend.gateway.signing import KeyUnusable, signed
-from backend.gateway.targets import Target, TargetKey
-from backend.gateway.upstream_metrics import Outcome, UpstreamMetrics
+from backend.gateway.upstreams.addresses import address, headers
+from backend.gateway.upstreams.metrics import Outcome, UpstreamMetrics
+from backend.gateway.upstreams.rules import BETA_HEADER, apply_beta_rules, apply_rules
+from backend.gateway.upstreams.signing import KeyUnusable, signed
+from backend.gateway.upstreams.targets import Target, TargetKey
 
 _log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Final, cast
 import httptools
 import httpx
 
-from backend.gateway.provider_answer import Answer
+from backend.gateway.connections.answer import Answer
 
 _HEAD_BYTES: Final = 64 * 1024
 """The longest header of an answer, and the longest trailer."""

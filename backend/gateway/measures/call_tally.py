@@ -1,7 +1,7 @@
 """How each tenant's calls went, in the numbers that wait for the database.
 
 A row for each quarter hour, application, key, model, status and cause. Times are histograms with
-fixed bounds (see :mod:`.latencies`), so that rows add up without loss over any time and any
+fixed bounds (see ``latencies``), so that rows add up without loss over any time and any
 dimension, whoever counted them.
 """
 

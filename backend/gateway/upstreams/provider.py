@@ -7,8 +7,8 @@ from typing import Final
 
 import httpx
 
-from backend.gateway.addresses import headers
-from backend.gateway.connections import Answer, Connections
+from backend.gateway.connections.pool import Answer, Connections
+from backend.gateway.upstreams.addresses import headers
 from backend.kit.tls import provider_tls_context
 from backend.metering.tokens.encodings import letters_of
 from backend.settings import Upstream

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from backend.gateway.targets import Target
-from backend.gateway.upstream_tally import UpstreamTally
+from backend.gateway.upstreams.tally import UpstreamTally
+from backend.gateway.upstreams.targets import Target
 
 Outcome = Literal[
     "answered",

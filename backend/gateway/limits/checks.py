@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from backend.gateway.buckets import Bucket, bucket_headers
 from backend.gateway.errors import KeyLimited
+from backend.gateway.limits.buckets import Bucket, bucket_headers
 from backend_client.types.limits import LimitName, ModelLimits, RateLimits
 
 ALL_KEYS: Final = ""

@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 import aiohappyeyeballs
 import httpx
 
-from backend.gateway.provider_answer import Answer
-from backend.gateway.provider_connection import Connection, Stale
+from backend.gateway.connections.answer import Answer
+from backend.gateway.connections.connection import Connection, Stale
 
 __all__ = ["Answer", "Connections"]
 

@@ -9,8 +9,8 @@ from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import find_application
-from backend.gateway.buckets import Bucket
-from backend.gateway.limit_checks import kept_under
+from backend.gateway.limits.buckets import Bucket
+from backend.gateway.limits.checks import kept_under
 from backend.storage.tables import key_calls, key_windows
 from backend_client.types.limits import LimitName, LimitUse, RateLimits
 

@@ -19,9 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.principal import Principal
 from backend.errors import FareboxError
 from backend.gateway.call import Call, Status
-from backend.gateway.call_tally import CallTally, add_calls, remove_old
 from backend.gateway.latencies import BUCKETS, bucket_of
-from backend.gateway.upstream_tally import UpstreamTally, add_attempts, remove_old_attempts
+from backend.gateway.measures.call_tally import CallTally, add_calls, remove_old
+from backend.gateway.upstreams.tally import UpstreamTally, add_attempts, remove_old_attempts
 from backend.kit.periodic import OUTAGES
 from backend.storage.database import Database
 from backend.storage.tables import model_hours
@@ -52,7 +52,7 @@ _ADD: Final = text(
 
 @dataclass(slots=True)
 class HourCounts:
-    """What was measured of a model in an hour; times by bucket, see :mod:`.latencies`."""
+    """What was measured of a model in an hour; times by bucket, see ``latencies``."""
 
     answered: int = 0
     failed: int = 0

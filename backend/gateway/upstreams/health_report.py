@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.gateway.latencies import BUCKETS, percentile
-from backend.gateway.process_report import SEEN_SECONDS
+from backend.gateway.upstreams.process_report import SEEN_SECONDS
 from backend.storage.tables import gateway_processes, upstream_measures
 from backend_client.types.models import Latency
 from backend_client.types.upstream_health import (

@@ -14,7 +14,7 @@ import orjson
 from backend.gateway.errors import ContextLengthExceeded
 from backend.gateway.protocols.base import Asked, Document
 from backend.gateway.protocols.tools import PLAIN_TOOLS, kinds_in, run_by_provider
-from backend.gateway.rules import FETCHING
+from backend.gateway.upstreams.rules import FETCHING
 from backend.metering.tokens.counts import TokenCount, characters
 from backend.quotas.reservations import CallUnits
 from backend_client.types.catalog import CatalogModel

@@ -13,7 +13,7 @@ import structlog
 
 from backend.errors import FareboxError
 from backend.gateway.call import Call
-from backend.gateway.connections import Answer
+from backend.gateway.connections.pool import Answer
 from backend.gateway.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused
 from backend.gateway.protocols.base import Failure
 from backend.kit.retry_after import asked_wait, non_negative

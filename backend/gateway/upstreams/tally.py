@@ -1,7 +1,7 @@
 """How attempts at each upstream went, of all callers, in numbers that wait for the database.
 
 A row for each five minutes, upstream and model of it, whatever the traffic. First tokens' times are
-histograms with fixed bounds (see :mod:`.latencies`), so that all processes' add up without loss.
+histograms with fixed bounds (see ``latencies``), so that all processes' add up without loss.
 """
 
 from __future__ import annotations

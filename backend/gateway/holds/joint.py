@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from backend.errors import NotFound
-from backend.gateway.buckets import Bucket, bucket_headers
 from backend.gateway.call import Call
-from backend.gateway.hold_groups import HoldGroups, Unanswered
-from backend.gateway.limit_checks import KeptLimits, check_buckets, too_many_at_once
-from backend.gateway.limits import KeyLimits, LimitedCall
+from backend.gateway.holds.groups import HoldGroups, Unanswered
+from backend.gateway.limits.buckets import Bucket, bucket_headers
+from backend.gateway.limits.checks import KeptLimits, check_buckets, too_many_at_once
+from backend.gateway.limits.key_limits import KeyLimits, LimitedCall
 from backend.metering.events import AcceptedEvent
 from backend.quotas.budget_owners import BudgetedCall, OwnBudget, budget_period
 from backend.quotas.budgets import Budgets

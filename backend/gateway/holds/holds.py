@@ -17,14 +17,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import BudgetExhausted, FareboxError, NotFound
-from backend.gateway.bounds import most_units
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
-from backend.gateway.joint_holds import JointHolds, Limits, budgeted_call, perhaps_limited
-from backend.gateway.limit_checks import KeptLimits
-from backend.gateway.limits import KeyLimits
+from backend.gateway.holds.bounds import most_units
+from backend.gateway.holds.joint import JointHolds, Limits, budgeted_call, perhaps_limited
+from backend.gateway.holds.settlements import Settlements
+from backend.gateway.limits.checks import KeptLimits
+from backend.gateway.limits.key_limits import KeyLimits
 from backend.gateway.protocols.base import Asked
-from backend.gateway.settlements import Settlements
 from backend.kit.backoff import pauses
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.quotas.budgets import Budgets

@@ -19,8 +19,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.gateway.buckets import Bucket, bucket_headers
-from backend.gateway.limit_checks import Whose, check_buckets, too_many_at_once
+from backend.gateway.limits.buckets import Bucket, bucket_headers
+from backend.gateway.limits.checks import Whose, check_buckets, too_many_at_once
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows
 from backend_client.types.limits import RateLimits
@@ -84,7 +84,7 @@ class KeyLimits:
     ) -> LimitedCall | None:
         """Reserve one request and up to ``tokens``; None if there are no limits.
 
-        ``key_id`` is what they are kept under; see ``limit_checks``. A call of more
+        ``key_id`` is what they are kept under; see ``checks``. A call of more
         tokens than a minute has is admitted when the whole minute's are left.
 
         Raises:

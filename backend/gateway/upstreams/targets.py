@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from backend.gateway.health import Circuit
-from backend.gateway.upstreams import Provider
+from backend.gateway.upstreams.health import Circuit
+from backend.gateway.upstreams.provider import Provider
 from backend.settings import Upstream
 
 _chance = random.SystemRandom()
