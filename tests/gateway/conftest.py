@@ -15,6 +15,7 @@ from sqlalchemy import select
 from backend.accounts.members import add_member, upsert_user
 from backend.accounts.sessions import begin_session
 from backend.engines.model import MODEL
+from backend.kit.tls import tls_context
 from backend.settings import Settings, Upstream
 from backend.storage.database import Database
 from backend.storage.tables import events
@@ -121,12 +122,13 @@ def join(database: Database, api: httpx.AsyncClient, operator: dict[str, str]) -
 @pytest.fixture
 async def open_client(url: str) -> AsyncIterator[OpenClient]:
     """Makes SDK clients with a key."""
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
     opened: list[AsyncOpenAI] = []
 
     def made(key: str, **options: Any) -> AsyncOpenAI:
-        client = AsyncOpenAI(base_url=f"{url}/v1", api_key=key, **{"max_retries": 0, **options})
+        usual = {"max_retries": 0, "http_client": DefaultAsyncHttpxClient(verify=tls_context())}
+        client = AsyncOpenAI(base_url=f"{url}/v1", api_key=key, **{**usual, **options})
         opened.append(client)
         return client
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from backend.kit.tls import tls_context
 from tests.gateway.conftest import MakeKey, Metered
 from tests.gateway.message_answers import CONTENT, START, STREAM, USED, event, streamed, whole
 from tests.support.flaky import FlakyServer, Reply
@@ -29,8 +30,9 @@ async def claude(url: str, make_key: MakeKey) -> AsyncIterator[AsyncAnthropic]:
     """The SDK with a good key, which it sends as ``x-api-key``."""
     import anthropic  # here: two seconds, which every process would take as it collects
 
+    http_client = anthropic.DefaultAsyncHttpxClient(verify=tls_context())
     async with anthropic.AsyncAnthropic(
-        base_url=url, api_key=await make_key(), max_retries=0
+        base_url=url, api_key=await make_key(), max_retries=0, http_client=http_client
     ) as client:
         yield client
 
