@@ -1,4 +1,4 @@
-"""Prepaid credit: grants, an append-only ledger, reservations, top-ups, and what they pay.
+"""Prepaid credit: grants, an append-only ledger, holds, top-ups, and what they pay.
 
 ``pricing.credit`` has the rules, pure. Here they meet PostgreSQL: every change locks the tenant's
 wallet, so that no two spend the same credit, and appends to the ledger in the same transaction.

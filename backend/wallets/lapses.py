@@ -1,4 +1,4 @@
-"""Reservations that lapse: their calls were not settled within an hour."""
+"""Holds that lapse: their calls were not settled within an hour."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from backend.metering.counting.stored import EVENT, event_of
 from backend.metering.events import GATEWAY_SOURCE
 from backend.storage.database import Database, driver_connection
 from backend.storage.tables import credit_reservations
+from backend.wallets.holds import release
 from backend.wallets.prepayment import correct_call
-from backend.wallets.reservations import release
 
 _BATCH = 1000
 _COUNTED = f"{EVENT} WHERE (tenant_id, sender, source, id) = ($1, 'gateway', $2, $3)"
 
 
 async def end_lapsed(database: Database, now: datetime, *, only: str | None = None) -> int:
-    """End reservations that have lapsed; return how many.
+    """End holds that have lapsed; return how many.
 
     Or those of ``only`` one tenant, also one on a test clock.
 
@@ -39,10 +39,10 @@ async def end_lapsed(database: Database, now: datetime, *, only: str | None = No
             .limit(_BATCH)
         )
         lapsed = rows.all()
-    for tenant_id, reservation in lapsed:
+    for tenant_id, hold in lapsed:
         async with database.begin() as connection:
-            await _settle_counted(connection, tenant_id, reservation, now)
-            await release(connection, tenant_id, reservation, now)  # unless it was settled
+            await _settle_counted(connection, tenant_id, hold, now)
+            await release(connection, tenant_id, hold, now)  # unless it was settled
     return len(lapsed)
 
 

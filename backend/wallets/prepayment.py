@@ -24,7 +24,7 @@ from backend.pricing.money import ZERO, exact_arithmetic, round_to_minor_unit
 from backend.pricing.rating.rated_period import RatedPeriod
 from backend.storage.database import Database
 from backend.subscriptions.queries import plan_in_force
-from backend.wallets import reservations
+from backend.wallets import holds
 from backend.wallets.errors import CreditExhausted
 from backend.wallets.top_ups import refresh_and_check
 from backend_client.types.subscriptions import SubscriptionState
@@ -112,7 +112,7 @@ class Prepayment:
             return False
         try:
             async with self._database.begin() as connection:
-                await reservations.reserve(connection, tenant_id, call_id, model, cost, at)
+                await holds.reserve(connection, tenant_id, call_id, model, cost, at)
         except InsufficientCredit as error:
             async with self._database.begin() as connection:
                 await refresh_and_check(connection, tenant_id, at)
@@ -138,12 +138,12 @@ class Prepayment:
         """
         cost = await self.cost(tenant_id, model, quantities, at, labels or {})
         async with self._database.begin() as connection:
-            await reservations.settle(connection, tenant_id, call_id, cost, now)
+            await holds.settle(connection, tenant_id, call_id, cost, now)
 
     async def release(self, tenant_id: str, call_id: str, now: datetime) -> None:
         """Release what was reserved for a call that costs nothing."""
         async with self._database.begin() as connection:
-            await reservations.release(connection, tenant_id, call_id, now)
+            await holds.release(connection, tenant_id, call_id, now)
 
     async def _costs_of(self, tenant_id: str, at: datetime) -> CallCosts | None:
         read = partial(self._read_costs, tenant_id, at)
@@ -174,13 +174,13 @@ async def correct_call(
 
     Nothing happens for a call that reserved nothing.
     """
-    reserved = await reservations.find_reservation(connection, tenant_id, call_id)
+    reserved = await holds.find_hold(connection, tenant_id, call_id)
     if reserved is None:
         return
     costs = (await _costs_at(connection, tenant_id, reserved["made_at"])).costs
     if costs is not None:
         cost = costs.cost(model, quantities, reserved["made_at"], costs.labels_of(labels))
-        await reservations.correct(connection, tenant_id, call_id, cost, now)
+        await holds.correct(connection, tenant_id, call_id, cost, now)
 
 
 async def _costs_at(connection: AsyncConnection, tenant_id: str, at: datetime) -> _CallPrices:

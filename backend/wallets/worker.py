@@ -1,4 +1,4 @@
-"""The worker's side of wallets: credit expires, plans' credit comes, reservations lapse."""
+"""The worker's side of wallets: credit expires, plans' credit comes, holds lapse."""
 
 from __future__ import annotations
 

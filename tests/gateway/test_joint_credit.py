@@ -17,8 +17,8 @@ from backend.pricing.credit.wallet import InsufficientCredit
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, credit_reservations, ledger_entries
 from backend.subscriptions.changes import start_subscription
+from backend.wallets.holds import release, reserve, settle
 from backend.wallets.queries import set_wallet
-from backend.wallets.reservations import release, reserve, settle
 from backend_client.types.accounts import Tenant
 from backend_client.types.wallets import CreditKind, WalletSettings
 from tests.support.billing import NOW, catalog_with, make_tenant

@@ -14,7 +14,7 @@ from backend.catalog.published import apply_catalog
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.subscriptions.changes import cancel, change_plan
-from backend.wallets import reservations
+from backend.wallets import holds
 from backend.wallets.queries import list_grants
 from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
@@ -76,8 +76,8 @@ async def change(database: Database, tenant: Tenant, plan: str, at: datetime) ->
 async def call(database: Database, tenant: Tenant, name: str, cost: int, at: datetime) -> None:
     """Make a prepaid call, and have it counted."""
     async with database.begin() as connection:
-        await reservations.reserve(connection, tenant.id, name, "large", Decimal(cost), at)
-        await reservations.settle(connection, tenant.id, name, Decimal(cost), at)
+        await holds.reserve(connection, tenant.id, name, "large", Decimal(cost), at)
+        await holds.settle(connection, tenant.id, name, Decimal(cost), at)
     await count(database, [used(tenant, at, cost)])
 
 
@@ -200,11 +200,11 @@ async def test_credit_that_a_call_holds_when_its_plan_is_left_is_taken_back_when
     at = MARCH + 10 * DAY
     async with database.begin() as connection:
         held = at - timedelta(minutes=2)
-        await reservations.reserve(connection, tenant.id, "req_1", "large", Decimal(90), held)
+        await holds.reserve(connection, tenant.id, "req_1", "large", Decimal(90), held)
     await change(database, tenant, "free", at)
     assert await left(database, tenant) == {"prepaid-100": "0.00 of 90.00"}
     async with database.begin() as connection:
-        await reservations.settle(connection, tenant.id, "req_1", Decimal(30), at + QUARTER)
+        await holds.settle(connection, tenant.id, "req_1", Decimal(30), at + QUARTER)
     await keep_wallets(database, at + 2 * QUARTER)
     assert await left(database, tenant) == {"prepaid-100": "2.25 of 32.25"}
 
@@ -215,7 +215,7 @@ async def test_a_call_that_is_void_gives_back_no_more_than_the_share(database: D
     await call(database, tenant, "req_1", 20, MARCH + DAY)
     await change(database, tenant, "prepaid-100", MARCH + 15 * DAY + 12 * 4 * QUARTER)
     async with database.begin() as connection:
-        await reservations.correct(connection, tenant.id, "req_1", Decimal(0), MARCH + 17 * DAY)
+        await holds.correct(connection, tenant.id, "req_1", Decimal(0), MARCH + 17 * DAY)
     await keep_wallets(database, MARCH + 17 * DAY + QUARTER)
     assert await left(database, tenant) == {
         "prepaid-20": "10.00 of 10.00",

@@ -16,8 +16,8 @@ from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.grants import add_grant
+from backend.wallets.holds import reserve, settle
 from backend.wallets.queries import set_wallet
-from backend.wallets.reservations import reserve, settle
 from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import CreditNoteCreate, PaymentRecord, VoidInvoice

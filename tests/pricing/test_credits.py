@@ -16,8 +16,8 @@ from backend.pricing.credit.entries import Account, LedgerEntry
 from backend.pricing.credit.grants import Grant, GrantKind, burn_order
 from backend.pricing.credit.rules import RecurringGrant, TopUpRule
 from backend.pricing.credit.wallet import (
+    HoldClosed,
     InsufficientCredit,
-    ReservationClosed,
     Wallet,
     wallet_as_of,
 )
@@ -91,7 +91,7 @@ def test_what_is_missing_is_told_and_nothing_moves() -> None:
     assert held.available(NOW) == 3
 
 
-def test_a_reservation_is_settled_once_and_the_rest_comes_back() -> None:
+def test_a_hold_is_settled_once_and_the_rest_comes_back() -> None:
     held = wallet(grant("a", "3", expires_at=NOW + DAY), grant("b", "3"))
     held.append(held.reserve("r", Decimal(5), NOW))
     assert held.available(NOW) == 1
@@ -103,7 +103,7 @@ def test_a_reservation_is_settled_once_and_the_rest_comes_back() -> None:
         lambda: held.release("r", NOW),
         lambda: held.release("unknown", NOW),
     ):
-        with pytest.raises(ReservationClosed):
+        with pytest.raises(HoldClosed):
             again()
     with pytest.raises(ValueError, match="exists"):
         held.reserve("r", Decimal(1), NOW)
@@ -211,7 +211,7 @@ class WalletLaws(RuleBasedStateMachine):
         self.wallet = Wallet()
         self.ledger: list[LedgerEntry] = []
         self.now = NOW
-        self.reservations: list[str] = []
+        self.holds: list[str] = []
         self.snapshots: list[tuple[datetime, Decimal]] = []
 
     def keep(self, entries: list[LedgerEntry], *grants: Grant) -> None:
@@ -254,7 +254,7 @@ class WalletLaws(RuleBasedStateMachine):
         self.keep(entries)
         assert self.wallet.available(self.now, model) == available - amount
         if reserve:
-            self.reservations.append(name)
+            self.holds.append(name)
 
     @rule(amount=amounts, ago=st.integers(0, 6))
     def pay_bill(self, amount: Decimal, ago: int) -> None:
@@ -292,10 +292,10 @@ class WalletLaws(RuleBasedStateMachine):
         for entry in entries[:-1]:
             assert entry.amount == self.wallet.balance(Account.AVAILABLE, entry.grant_id)
 
-    @precondition(lambda self: self.reservations)
+    @precondition(lambda self: self.holds)
     @rule(data=st.data(), share=st.integers(0, 4))
     def settle(self, data: st.DataObject, share: int) -> None:
-        name = data.draw(st.sampled_from(self.reservations))
+        name = data.draw(st.sampled_from(self.holds))
         held = sum(
             e.amount for e in self.ledger if e.cause == name and e.target is Account.RESERVED
         )
@@ -303,8 +303,8 @@ class WalletLaws(RuleBasedStateMachine):
         before = self.wallet.balance(Account.USED)
         self.keep(self.wallet.settle(name, used, self.now))
         assert self.wallet.balance(Account.USED) == before + used
-        self.reservations.remove(name)
-        with pytest.raises(ReservationClosed):
+        self.holds.remove(name)
+        with pytest.raises(HoldClosed):
             self.wallet.settle(name, used, self.now)
 
     @precondition(lambda self: any(entry.target is Account.USED for entry in self.ledger))

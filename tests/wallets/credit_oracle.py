@@ -1,4 +1,4 @@
-"""Wallets recomputed by hand: every grant, reservation and top-up, from what was done alone.
+"""Wallets recomputed by hand: every grant, hold and top-up, from what was done alone.
 
 It shares no code with the wallets it checks. Amounts are fractions.
 """
@@ -60,7 +60,7 @@ class Pot:
 
 @dataclass
 class Held:
-    """A reservation: what it holds of each pot, and what became of it."""
+    """A hold: what it holds of each pot, and what became of it."""
 
     model: str
     at: datetime
@@ -294,7 +294,7 @@ class Purse:
         ]
 
     def sweep(self, at: datetime) -> bool:
-        """Do what the worker does: let lapsed reservations go, then expire and bring.
+        """Do what the worker does: let lapsed holds go, then expire and bring.
 
         Tell whether anything moved.
         """

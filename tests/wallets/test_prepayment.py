@@ -19,10 +19,10 @@ from backend.storage.tables import events, ledger_entries
 from backend.subscriptions.changes import cancel, change_plan, start_subscription
 from backend.wallets.corrections import correct_events
 from backend.wallets.errors import CreditExhausted
+from backend.wallets.holds import LAPSE
 from backend.wallets.lapses import end_lapsed
 from backend.wallets.prepayment import Prepayment
 from backend.wallets.queries import set_wallet
-from backend.wallets.reservations import LAPSE
 from backend.wallets.top_ups import finish_top_up
 from backend.wallets.used_by_calls import used_by_calls
 from backend.wallets.worker import keep_wallets

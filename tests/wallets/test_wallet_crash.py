@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 
 from backend.storage.database import Database
 from backend.storage.tables import credit_reservations
+from backend.wallets.holds import LAPSE
 from backend.wallets.lapses import end_lapsed
-from backend.wallets.reservations import LAPSE
 from backend_client.types.accounts import Tenant
 from tests.support.waiting import until
 from tests.wallets.test_wallets import balance, check_the_ledger, give

@@ -21,15 +21,15 @@ from backend.subscriptions.changes import change_plan, start_subscription
 from backend.subscriptions.periods import period_at
 from backend.wallets.bills import pay_from_credit
 from backend.wallets.grants import add_grant, refund_grant
-from backend.wallets.lapses import end_lapsed
-from backend.wallets.queries import list_grants, list_top_ups, set_wallet, wallet_balance
-from backend.wallets.reservations import (
+from backend.wallets.holds import (
     LAPSE,
     Settled,
     release,
     reserve,
     settle,
 )
+from backend.wallets.lapses import end_lapsed
+from backend.wallets.queries import list_grants, list_top_ups, set_wallet, wallet_balance
 from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend.wallets.used_by_calls import used_by_calls
 from backend.wallets.worker import keep_wallets
@@ -218,7 +218,7 @@ async def test_more_races_than_credit_stops_at_zero(database: Database, tenant: 
     assert (await balance(database, tenant)).available == 0
 
 
-async def test_a_reservation_whose_gateway_died_lapses_and_can_still_be_paid(
+async def test_a_hold_whose_gateway_died_lapses_and_can_still_be_paid(
     database: Database, tenant: Tenant
 ) -> None:
     await give(database, tenant, "10")

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from backend.pricing.credit.wallet import InsufficientCredit
 from backend.storage.database import Database
-from backend.wallets.reservations import reserve, settle
+from backend.wallets.holds import reserve, settle
 
 
 async def spend(url: str, tenant: str, name: str) -> None:

@@ -28,7 +28,7 @@ class Account(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """``amount`` of a grant moved between accounts; ``cause`` is the reservation or the reason."""
+    """``amount`` of a grant moved between accounts; ``cause`` is the hold or the reason."""
 
     at: datetime
     grant_id: str

@@ -27,8 +27,8 @@ class InsufficientCredit(Exception):
         self.missing = missing
 
 
-class ReservationClosed(ValueError):
-    """The reservation is unknown, or was settled or released before."""
+class HoldClosed(ValueError):
+    """The hold is unknown, or was settled or released before."""
 
 
 class Wallet:
@@ -41,7 +41,7 @@ class Wallet:
     def __init__(self, grants: Iterable[Grant] = (), entries: Iterable[LedgerEntry] = ()) -> None:
         self.grants = {grant.id: grant for grant in grants}
         self._balances: defaultdict[tuple[str, Account], Decimal] = defaultdict(Decimal)
-        self._reservations: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(
+        self._holds: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(
             lambda: defaultdict(Decimal)
         )
         self.append(entries)
@@ -49,14 +49,14 @@ class Wallet:
     def restore(self, grant: Grant, balances: Mapping[Account, Decimal]) -> None:
         """Take in a grant whose entries add up to ``balances``.
 
-        Its open reservations are taken in by ``restore_reservation``.
+        Its open holds are taken in by ``restore_hold``.
         """
         self.grants[grant.id] = grant
         self._balances.update({(grant.id, account): amount for account, amount in balances.items()})
 
-    def restore_reservation(self, reservation: str, held: Mapping[str, Decimal]) -> None:
-        """Take in an open reservation: ``held`` has its amount by grant."""
-        self._reservations[reservation].update(held)
+    def restore_hold(self, hold: str, held: Mapping[str, Decimal]) -> None:
+        """Take in an open hold: ``held`` has its amount by grant."""
+        self._holds[hold].update(held)
 
     def append(self, entries: Iterable[LedgerEntry], grants: Iterable[Grant] = ()) -> None:
         """Add entries to the sums, and the new grants that they name to the grants.
@@ -74,9 +74,9 @@ class Wallet:
                 self._balances[source] -= entry.amount
                 self._balances[entry.grant_id, entry.target] += entry.amount
                 if entry.target is Account.RESERVED:
-                    self._reservations[entry.cause][entry.grant_id] += entry.amount
+                    self._holds[entry.cause][entry.grant_id] += entry.amount
                 elif entry.source is Account.RESERVED:
-                    self._reservations[entry.cause][entry.grant_id] -= entry.amount
+                    self._holds[entry.cause][entry.grant_id] -= entry.amount
 
     def balance(self, account: Account, grant_id: str | None = None) -> Decimal:
         """Return what is in an account, of one grant or of all."""
@@ -120,21 +120,21 @@ class Wallet:
         return [_entry(at, grant_id, source, target, abs(more))]
 
     def reserve(
-        self, reservation: str, amount: Decimal, at: datetime, model: str | None = None
+        self, hold: str, amount: Decimal, at: datetime, model: str | None = None
     ) -> list[LedgerEntry]:
         """Set aside ``amount`` in burn order.
 
         Raises ``InsufficientCredit`` if there is less, ``ValueError`` for a name in use.
         """
-        if reservation in self._reservations:
-            raise ValueError(f"the reservation {reservation!r} exists")
+        if hold in self._holds:
+            raise ValueError(f"the hold {hold!r} exists")
         usable = self._usable(lambda grant: grant.covers(model, at))
-        return _draw(amount, at, usable, Account.RESERVED, reservation)
+        return _draw(amount, at, usable, Account.RESERVED, hold)
 
     def spend(
         self, cause: str, amount: Decimal, at: datetime, model: str | None = None
     ) -> list[LedgerEntry]:
-        """Use ``amount`` in burn order, without a reservation. Raises ``InsufficientCredit``."""
+        """Use ``amount`` in burn order, without a hold. Raises ``InsufficientCredit``."""
         usable = self._usable(lambda grant: grant.covers(model, at))
         return _draw(amount, at, usable, Account.USED, cause)
 
@@ -158,13 +158,13 @@ class Wallet:
         usable = self._usable(lambda grant: grant.pays_debt(at))
         return _draw(amount, at, usable, Account.USED, cause)
 
-    def settle(self, reservation: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
-        """Use ``amount`` of a reservation, in burn order, and release the rest.
+    def settle(self, hold: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
+        """Use ``amount`` of a hold, in burn order, and release the rest.
 
-        Raises ``ReservationClosed`` the second time, ``InsufficientCredit`` if the reservation
+        Raises ``HoldClosed`` the second time, ``InsufficientCredit`` if the hold
         held less: reserve the greatest possible cost.
         """
-        held = self._reserved_by_grant(reservation)
+        held = self._reserved_by_grant(hold)
         with exact_arithmetic():
             missing = amount - sum(held.values(), ZERO)
             if missing > 0:
@@ -178,14 +178,12 @@ class Wallet:
                     (held[grant.id] - used, Account.AVAILABLE),
                 ):
                     if part:
-                        entries.append(
-                            _entry(at, grant.id, Account.RESERVED, target, part, reservation)
-                        )
+                        entries.append(_entry(at, grant.id, Account.RESERVED, target, part, hold))
             return entries
 
-    def release(self, reservation: str, at: datetime) -> list[LedgerEntry]:
-        """Put all of a reservation back. Raises ``ReservationClosed`` the second time."""
-        return self.settle(reservation, ZERO, at)
+    def release(self, hold: str, at: datetime) -> list[LedgerEntry]:
+        """Put all of a hold back. Raises ``HoldClosed`` the second time."""
+        return self.settle(hold, ZERO, at)
 
     def return_used(
         self, cause: str, used: Mapping[str, Decimal], amount: Decimal, at: datetime
@@ -279,14 +277,10 @@ class Wallet:
         with exact_arithmetic():
             return sum((left for _, left in self._usable(which)), ZERO)
 
-    def _reserved_by_grant(self, reservation: str) -> dict[str, Decimal]:
-        held = {
-            grant_id: left
-            for grant_id, left in self._reservations.get(reservation, {}).items()
-            if left
-        }
+    def _reserved_by_grant(self, hold: str) -> dict[str, Decimal]:
+        held = {grant_id: left for grant_id, left in self._holds.get(hold, {}).items() if left}
         if not held:
-            raise ReservationClosed(f"the reservation {reservation!r} is not open")
+            raise HoldClosed(f"the hold {hold!r} is not open")
         return held
 
 

@@ -1,6 +1,8 @@
-"""Wallets: grants of credit, the ledger of their movements, reservations and top-ups.
+"""Wallets: grants of credit, the ledger of their movements, holds and top-ups.
 
-A trigger keeps the ledger append-only; the migration that creates these tables has it.
+A trigger keeps the ledger append-only; the migration that creates these tables has it. The table of
+holds is ``credit_reservations``: functions in the database name it, and gateways that run while it
+was renamed would fail.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ from backend.wallets.recurring import current_wallet, look_again
 from backend.wallets.top_ups import check_balance
 
 LAPSE: Final = timedelta(hours=1)
-"""How long a reservation lasts whose gateway was killed."""
+"""How long a hold lasts whose gateway was killed."""
 
 # Made once, for they run at each call on a prepaid plan
 _IT = and_(
     credit_reservations.c.tenant_id == bindparam("of_tenant"),
-    credit_reservations.c.id == bindparam("reservation"),
+    credit_reservations.c.id == bindparam("hold"),
 )
 _FIND = select(credit_reservations).where(_IT)
 _CLOSE = (
@@ -44,7 +44,7 @@ class Settled:
 async def reserve(
     connection: AsyncConnection,
     tenant_id: str,
-    reservation: str,
+    hold: str,
     model: str,
     amount: Decimal,
     now: datetime,
@@ -55,18 +55,18 @@ async def reserve(
     ``InsufficientCredit`` if there is less.
     """
     locked = await current_wallet(connection, tenant_id, now)
-    if await find_reservation(connection, tenant_id, reservation) is not None:
+    if await find_hold(connection, tenant_id, hold) is not None:
         return
     held: dict[str, str] = {}
     if amount:
-        entries = locked.wallet.reserve(reservation, amount, locked.at, model)
+        entries = locked.wallet.reserve(hold, amount, locked.at, model)
         await locked.append(entries)
         held = {entry.grant_id: str(entry.amount) for entry in entries}
     await connection.execute(
         insert(credit_reservations),
         {
             "tenant_id": tenant_id,
-            "id": reservation,
+            "id": hold,
             "model": model,
             "state": "open",
             "held": held,
@@ -80,44 +80,44 @@ async def reserve(
 
 
 async def settle(
-    connection: AsyncConnection, tenant_id: str, reservation: str, cost: Decimal, now: datetime
+    connection: AsyncConnection, tenant_id: str, hold: str, cost: Decimal, now: datetime
 ) -> Settled:
-    """Pay ``cost`` out of a reservation and release the rest.
+    """Pay ``cost`` out of a hold and release the rest.
 
-    What exceeds the reservation, or all of it if the reservation lapsed, is paid from what is
+    What exceeds the hold, or all of it if the hold lapsed, is paid from what is
     available; a wallet never goes below zero, so a part can stay uncovered. Settling again returns
-    the same. Raises ``KeyError`` for a reservation that was never made.
+    the same. Raises ``KeyError`` for a hold that was never made.
     """
     locked = await current_wallet(connection, tenant_id, now)
-    row = await find_reservation(connection, tenant_id, reservation)
+    row = await find_hold(connection, tenant_id, hold)
     if row is None:
-        raise KeyError(f"there is no reservation {reservation!r}")
+        raise KeyError(f"there is no hold {hold!r}")
     if row["state"] == "settled":
         return Settled(row["used"], row["uncovered"])
     return await _settle(locked, row, cost)
 
 
 async def correct(
-    connection: AsyncConnection, tenant_id: str, reservation: str, cost: Decimal, now: datetime
+    connection: AsyncConnection, tenant_id: str, hold: str, cost: Decimal, now: datetime
 ) -> Settled:
     """Change the cost of a call to ``cost``, whatever it was settled at.
 
     What it took beyond that is returned to the grants that it was taken from, the last to burn
-    first; what is missing is paid from what is available. Raises ``KeyError`` for a reservation
+    first; what is missing is paid from what is available. Raises ``KeyError`` for a hold
     that was never made.
     """
     locked = await current_wallet(connection, tenant_id, now)
-    row = await find_reservation(connection, tenant_id, reservation)
+    row = await find_hold(connection, tenant_id, hold)
     if row is None:
-        raise KeyError(f"there is no reservation {reservation!r}")
+        raise KeyError(f"there is no hold {hold!r}")
     if row["state"] == "open":
         return await _settle(locked, row, cost)
     used: Decimal = row["used"]
     with exact_arithmetic():
         if cost < used:
-            by_grant = await _used_by(locked, reservation)
+            by_grant = await _used_by(locked, hold)
             await locked.load(by_grant)
-            back = locked.wallet.return_used(reservation, by_grant, used - cost, locked.at)
+            back = locked.wallet.return_used(hold, by_grant, used - cost, locked.at)
             await locked.append(back)
             await look_again(locked, locked.at)  # it may be more than the plan's share
             used = cost
@@ -129,12 +129,10 @@ async def correct(
     return settled
 
 
-async def release(
-    connection: AsyncConnection, tenant_id: str, reservation: str, now: datetime
-) -> None:
-    """Release a reservation; does nothing if it is closed or was never made."""
+async def release(connection: AsyncConnection, tenant_id: str, hold: str, now: datetime) -> None:
+    """Release a hold; does nothing if it is closed or was never made."""
     locked = await current_wallet(connection, tenant_id, now)
-    row = await find_reservation(connection, tenant_id, reservation)
+    row = await find_hold(connection, tenant_id, hold)
     if row is None or row["state"] != "open":
         return
     await _draw_on(locked, row, ZERO)
@@ -142,11 +140,9 @@ async def release(
     await check_balance(locked)
 
 
-async def find_reservation(
-    connection: AsyncConnection, tenant_id: str, reservation: str
-) -> RowMapping | None:
-    """Return a reservation's row; None if it was never made."""
-    values = {"of_tenant": tenant_id, "reservation": reservation}
+async def find_hold(connection: AsyncConnection, tenant_id: str, hold: str) -> RowMapping | None:
+    """Return a hold's row; None if it was never made."""
+    values = {"of_tenant": tenant_id, "hold": hold}
     return (await connection.execute(_FIND, values)).mappings().first()
 
 
@@ -160,11 +156,11 @@ async def _settle(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Settl
     return settled
 
 
-async def _used_by(locked: LockedWallet, reservation: str) -> dict[str, Decimal]:
-    """Return what a reservation's call took of each grant, less what was returned since."""
+async def _used_by(locked: LockedWallet, hold: str) -> dict[str, Decimal]:
+    """Return what a hold's call took of each grant, less what was returned since."""
     entries = ledger_entries.c
     query = select(entries.grant_id, entries.source, entries.target, entries.amount).where(
-        entries.tenant_id == locked.tenant_id, entries.cause == reservation
+        entries.tenant_id == locked.tenant_id, entries.cause == hold
     )
     used: dict[str, Decimal] = {}
     for grant_id, source, target, amount in await locked.connection.execute(query):
@@ -178,7 +174,7 @@ async def _draw_on(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Deci
     held = {grant_id: Decimal(amount) for grant_id, amount in row["held"].items()}
     if row["state"] != "open" or not held:
         return ZERO
-    locked.wallet.restore_reservation(row["id"], held)
+    locked.wallet.restore_hold(row["id"], held)
     with exact_arithmetic():
         taken = min(cost, sum(held.values(), ZERO))
     await locked.append(locked.wallet.settle(row["id"], taken, locked.at))
@@ -194,6 +190,6 @@ async def _spend(locked: LockedWallet, row: RowMapping, amount: Decimal) -> Deci
 
 
 async def _close(locked: LockedWallet, row: RowMapping, state: str, settled: Settled) -> None:
-    values = {"of_tenant": locked.tenant_id, "reservation": row["id"]}
+    values = {"of_tenant": locked.tenant_id, "hold": row["id"]}
     values |= {"state": state, "used": settled.used, "uncovered": settled.uncovered}
     await locked.connection.execute(_CLOSE, values)
