@@ -14,6 +14,10 @@ from typing import Final
 
 import structlog
 
+from backend.budgets.forgetting import PASS_SECONDS as FORGETTING_SECONDS
+from backend.budgets.forgetting import ForgettingPass
+from backend.budgets.notices import EVERY_SECONDS as BUDGET_NOTICES_SECONDS
+from backend.budgets.notices import BudgetNoticesWorker
 from backend.chargeback.budgets import EVERY_SECONDS as BUDGETS_SECONDS
 from backend.chargeback.budgets import BudgetsWorker
 from backend.clocks.worker import EVERY_SECONDS as CLOCKS_SECONDS
@@ -45,10 +49,6 @@ from backend.platforms.worker import EVERY_SECONDS as PLATFORMS_SECONDS
 from backend.platforms.worker import PlatformsWorker
 from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
 from backend.playground.worker import HistoryPass
-from backend.quotas.budget_notices import EVERY_SECONDS as BUDGET_NOTICES_SECONDS
-from backend.quotas.budget_notices import BudgetNoticesWorker
-from backend.quotas.forgetting import PASS_SECONDS as FORGETTING_SECONDS
-from backend.quotas.forgetting import ForgettingPass
 from backend.settings import Settings
 from backend.spend.limit_notices import EVERY_SECONDS as LIMITS_SECONDS
 from backend.spend.limit_notices import LimitsWorker

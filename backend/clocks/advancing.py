@@ -11,13 +11,13 @@ from datetime import datetime
 
 import structlog
 
+from backend.budgets.notices import notify_of_call_budgets
 from backend.chargeback.budgets import notify_of_budgets
 from backend.clocks.clocks import move_to, read_clock, stop_at
 from backend.clocks.due import next_stop
 from backend.errors import FareboxError
 from backend.invoices.billing_cursors import problem_of
 from backend.invoices.worker import keep_invoices_of
-from backend.quotas.budget_notices import notify_of_call_budgets
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.worker import keep_wallets

@@ -10,6 +10,8 @@ from functools import partial
 from backend.accounts.errors import OperatorHasNoTenant
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
+from backend.budgets.bounds import bounds_of
+from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.catalog.published import models_on_sale
 from backend.customers.errors import PaymentOverdue
 from backend.customers.suspension import is_suspended
@@ -18,8 +20,6 @@ from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan, 
 from backend.gateway.limits.checks import ALL_KEYS, KeptLimits, kept_limits
 from backend.kit.remembered import Remembered
 from backend.pricing.credit.call_cost import CallValues
-from backend.quotas.bounds import bounds_of
-from backend.quotas.budget_owners import BudgetOwner, OwnBudget
 from backend.quotas.errors import QuotaExhausted
 from backend.quotas.trial_amount import trial_use
 from backend.quotas.use import exhausted, quotas_of, usable_subscription

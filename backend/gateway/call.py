@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import structlog
 
+from backend.budgets.owners import BudgetedCall, OwnBudget
 from backend.errors import ConfigurationError, FareboxError
 from backend.gateway.admission import Admitted
 from backend.gateway.limits.key_limits import LimitedCall
@@ -25,8 +26,7 @@ from backend.kit.origin import origin
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend.metering.tokens.counts import TokenCount
-from backend.quotas.budget_owners import BudgetedCall, OwnBudget
-from backend.quotas.reservations import CallUnits
+from backend.quotas.holds import CallUnits
 
 _log = structlog.get_logger(__name__)
 

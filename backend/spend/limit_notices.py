@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.budgets import budget_of
 from backend.accounts.clocks import acted_on
 from backend.accounts.tenants import find_tenant
+from backend.budgets.owners import BudgetOwner, OwnBudget
+from backend.budgets.spent import SpentBudget, spent_budgets
 from backend.errors import NotFound
 from backend.kit.periodic import every
 from backend.outbox.notices import LATE, Notice
 from backend.outbox.queue import enqueue_notices
-from backend.quotas.budget_owners import BudgetOwner, OwnBudget
-from backend.quotas.spent_budgets import SpentBudget, spent_budgets
 from backend.quotas.use import QuotaUse, current_quotas
 from backend.storage.database import Database
 from backend.storage.tables import api_keys, usage_versions

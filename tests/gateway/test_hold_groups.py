@@ -12,10 +12,10 @@ import orjson
 import pytest
 from sqlalchemy import select, text
 
+from backend.budgets.holds import Budgets
+from backend.budgets.owners import BudgetedCall, BudgetOwner, OwnBudget
 from backend.gateway.holds.groups import LATER, Document, HoldGroups
-from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget
-from backend.quotas.budgets import Budgets
-from backend.quotas.reservations import LAPSE
+from backend.quotas.holds import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import key_budget_holds, key_calls
 from backend.subscriptions.changes import start_subscription

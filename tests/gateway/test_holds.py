@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from backend.accounts.principal import Permission, Principal
+from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.catalog.published import apply_catalog
 from backend.errors import FareboxError
 from backend.gateway.admission import Admitted
@@ -33,9 +34,8 @@ from backend.gateway.upstreams.provider import Provider
 from backend.gateway.upstreams.targets import Target
 from backend.gateway.usage import Usage
 from backend.ids import new_id
-from backend.quotas.budget_owners import BudgetOwner, OwnBudget
 from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
-from backend.quotas.reservations import QuotaHolds
+from backend.quotas.holds import QuotaHolds
 from backend.settings import Upstream
 from backend.storage.database import Database
 from backend.storage.tables import (

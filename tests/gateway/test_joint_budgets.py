@@ -13,13 +13,13 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 
+from backend.budgets.holds import Budgets, budget_use
+from backend.budgets.owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
 from backend.errors import BudgetExhausted
 from backend.gateway.holds.groups import HoldGroups
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent
-from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
-from backend.quotas.budgets import Budgets, budget_use
 from backend.storage.database import Database
 from backend.storage.tables import key_budget_holds
 from backend.subscriptions.changes import start_subscription

@@ -14,7 +14,7 @@ from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.quotas.entitlements import entitlements
 from backend.quotas.errors import QuotaExhausted
-from backend.quotas.reservations import CallUnits, QuotaHolds
+from backend.quotas.holds import CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant

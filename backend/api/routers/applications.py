@@ -19,8 +19,8 @@ from backend.api.dependencies import (
     needs,
 )
 from backend.api.path_parameters import ApplicationId, TenantId
+from backend.budgets.holds import budget_of_application
 from backend.gateway.limits.use import limit_uses
-from backend.quotas.budgets import budget_of_application
 from backend_client.types.accounts import Application, ApplicationChange, ApplicationCreate
 from backend_client.types.common import Page
 from backend_client.types.limits import KeyBudgetUse, LimitUse

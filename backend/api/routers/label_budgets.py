@@ -11,9 +11,8 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
 from backend.api.path_parameters import LabelBudgetId
-from backend.gateway.tags import RESERVED
-from backend.quotas.budgets import budget_use
-from backend.quotas.label_budgets import (
+from backend.budgets.holds import budget_use
+from backend.budgets.labels import (
     change_label_budget,
     create_label_budget,
     delete_label_budget,
@@ -21,6 +20,7 @@ from backend.quotas.label_budgets import (
     list_label_budgets,
     own_budget,
 )
+from backend.gateway.tags import RESERVED
 from backend_client.types.common import Page
 from backend_client.types.limits import (
     KeyBudgetUse,

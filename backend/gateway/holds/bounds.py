@@ -16,7 +16,7 @@ from backend.gateway.protocols.base import Asked, Document
 from backend.gateway.protocols.tools import PLAIN_TOOLS, kinds_in, run_by_provider
 from backend.gateway.upstreams.rules import FETCHING
 from backend.metering.tokens.counts import TokenCount, characters
-from backend.quotas.reservations import CallUnits
+from backend.quotas.holds import CallUnits
 from backend_client.types.catalog import CatalogModel
 
 _FORMAT_TOKENS: Final = 64

@@ -18,7 +18,7 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
-from backend.quotas.reservations import FRESH, LAPSE, OUTPUT_METERS, PROMPT_METERS
+from backend.quotas.holds import FRESH, LAPSE, OUTPUT_METERS, PROMPT_METERS
 from backend.storage.database import Database
 from backend.storage.outages import is_outage, sqlstate_of
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.budgets.holds import Budgets
 from backend.errors import BudgetExhausted, FareboxError, NotFound
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
@@ -27,9 +28,8 @@ from backend.gateway.limits.key_limits import KeyLimits
 from backend.gateway.protocols.base import Asked
 from backend.kit.backoff import pauses
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
-from backend.quotas.budgets import Budgets
 from backend.quotas.errors import QuotaExhausted
-from backend.quotas.reservations import CallUnits, QuotaHolds
+from backend.quotas.holds import CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.storage.outages import is_outage
 from backend.wallets.errors import CreditExhausted

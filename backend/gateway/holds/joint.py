@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from backend.budgets.holds import Budgets
+from backend.budgets.owners import BudgetedCall, OwnBudget, budget_period
 from backend.errors import NotFound
 from backend.gateway.call import Call
 from backend.gateway.holds.groups import HoldGroups, Unanswered
@@ -17,9 +19,7 @@ from backend.gateway.limits.buckets import Bucket, bucket_headers
 from backend.gateway.limits.checks import KeptLimits, check_buckets, too_many_at_once
 from backend.gateway.limits.key_limits import KeyLimits, LimitedCall
 from backend.metering.events import AcceptedEvent
-from backend.quotas.budget_owners import BudgetedCall, OwnBudget, budget_period
-from backend.quotas.budgets import Budgets
-from backend.quotas.reservations import CallUnits, QuotaHolds
+from backend.quotas.holds import CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.wallets.prepayment import Prepayment
 from backend_client.types.limits import RateLimits

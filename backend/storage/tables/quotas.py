@@ -52,7 +52,7 @@ key_budget_states = Table(
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     prefixes=["UNLOGGED"],
 )
-"""What was used of a budget a moment ago; see ``backend.quotas.budgets``.
+"""What was used of a budget a moment ago; see ``backend.budgets.holds``.
 
 The key is an application's id for the application's budget, and a label budget's own for its.
 """

@@ -13,10 +13,10 @@ from backend.accounts.budgets import budget_of, budget_values
 from backend.accounts.current_role import role_now
 from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Permission, Principal
+from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.metering.counting.labels import keep_declared
-from backend.quotas.budget_owners import BudgetOwner, OwnBudget
 from backend.quotas.errors import (
     LabelBudgetNotFound,
     LabelHasBudget,

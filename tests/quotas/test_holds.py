@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.quotas.errors import QuotaExhausted
-from backend.quotas.reservations import LAPSE, CallUnits, QuotaHolds
+from backend.quotas.holds import LAPSE, CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.storage.tables import quota_holds, quota_states
 from backend.subscriptions.changes import start_subscription

@@ -12,14 +12,14 @@ from sqlalchemy import select
 
 from backend.accounts.applications import change_application, create_application
 from backend.accounts.principal import COMMAND_LINE
+from backend.budgets.holds import value_of_period
+from backend.budgets.labels import create_label_budget
+from backend.budgets.notices import BudgetNoticesWorker, budgets_by_tenant
+from backend.budgets.spent import spent_budgets
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent
 from backend.pricing.credit.call_cost import CallValues
-from backend.quotas.budget_notices import BudgetNoticesWorker, budgets_by_tenant
-from backend.quotas.budgets import value_of_period
-from backend.quotas.label_budgets import create_label_budget
-from backend.quotas.spent_budgets import spent_budgets
 from backend.storage.database import Database
 from backend.storage.tables import notifications
 from backend.subscriptions.changes import start_subscription

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.principal import Permission, Principal
+from backend.budgets.labels import create_label_budget
 from backend.metering.counting.labels import withdraw_label
 from backend.metering.errors import LabelBoundsCalls, LabelNotDeclared
-from backend.quotas.label_budgets import create_label_budget
 from backend.storage.database import Database
 from backend_client.types.accounts import Role
 from backend_client.types.limits import LabelBudgetCreate

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import application_of
-from backend.quotas.budget_owners import BudgetOwner, OwnBudget
+from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.storage.tables import applications, label_budgets
 from backend_client.types.accounts import Application
 from backend_client.types.limits import KeyBudget, RateLimits

@@ -20,6 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import find_application
 from backend.accounts.keys import find_key
+from backend.budgets.owners import (
+    BudgetedCall,
+    BudgetOwner,
+    BudgetPeriod,
+    OwnBudget,
+    budget_period,
+    exhausted,
+)
 from backend.errors import NotFound
 from backend.kit.remembered import Remembered
 from backend.metering.events import GATEWAY_SOURCE
@@ -28,16 +36,8 @@ from backend.pricing.charges.windows import WindowedTime, cut_at_windows
 from backend.pricing.credit.call_cost import CallValues
 from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import next_quarter_hour
-from backend.quotas.budget_owners import (
-    BudgetedCall,
-    BudgetOwner,
-    BudgetPeriod,
-    OwnBudget,
-    budget_period,
-    exhausted,
-)
 from backend.quotas.errors import ApplicationWithoutBudget, KeyWithoutBudget
-from backend.quotas.reservations import LAPSE
+from backend.quotas.holds import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import events, key_budget_holds, key_budget_states
 from backend.subscriptions.queries import plan_in_force

@@ -13,16 +13,16 @@ from sqlalchemy import func, select, update
 
 from backend.accounts.applications import change_application, create_application
 from backend.accounts.principal import COMMAND_LINE
+from backend.budgets.forgetting import forget_ended_budgets
+from backend.budgets.holds import Budgets, budget_use
+from backend.budgets.labels import create_label_budget, delete_label_budget
+from backend.budgets.notices import BudgetNoticesWorker
+from backend.budgets.owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent
-from backend.quotas.budget_notices import BudgetNoticesWorker
-from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
-from backend.quotas.budgets import Budgets, budget_use
 from backend.quotas.errors import KeyBudgetExhausted
-from backend.quotas.forgetting import forget_ended_budgets
-from backend.quotas.label_budgets import create_label_budget, delete_label_budget
-from backend.quotas.reservations import LAPSE
+from backend.quotas.holds import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import (
     key_budget_holds,

@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.budgets import budget_of
 from backend.accounts.clocks import acted_on
 from backend.accounts.tenants import find_tenant
+from backend.budgets.owners import BudgetOwner, OwnBudget
+from backend.budgets.spent import SpentBudget, spent_budgets
 from backend.kit.periodic import every
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import exact_arithmetic
-from backend.quotas.budget_owners import BudgetOwner, OwnBudget
-from backend.quotas.spent_budgets import SpentBudget, spent_budgets
 from backend.storage.database import Database
 from backend.storage.tables import applications, label_budgets, usage_versions
 from backend_client.types.accounts import Tenant

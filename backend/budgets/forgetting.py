@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from backend.kit.periodic import every
-from backend.quotas.reservations import LAPSE
+from backend.quotas.holds import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import (
     api_keys,
