@@ -354,12 +354,6 @@ class Settings(BaseSettings):
         return [] if secret is None else [SecretStr(part) for part in _parts(secret)]
 
     @property
-    def has_platform(self) -> bool:
-        """Whether a billing platform has a credential."""
-        keys = (self.stripe_secret_key, self.orb_api_key, self.amberflo_api_key)
-        return any(key is not None for key in keys)
-
-    @property
     def portal_url(self) -> str:
         """Where people reach the portal, without a slash at the end."""
         own = f"http://{self.portal_host}:{self.portal_port}"

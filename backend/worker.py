@@ -45,6 +45,7 @@ from backend.metering.tokens.drift import PASS_SECONDS as DRIFT_SECONDS
 from backend.metering.tokens.drift import DriftPass
 from backend.outbox.delivering import EVERY_SECONDS as OUTBOX_SECONDS
 from backend.outbox.worker import NotificationsWorker
+from backend.platforms.configured import has_platform
 from backend.platforms.worker import EVERY_SECONDS as PLATFORMS_SECONDS
 from backend.platforms.worker import PlatformsWorker
 from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
@@ -252,7 +253,7 @@ TASKS: Final = (
         "sides every day",
         PLATFORMS_SECONDS,
         _platforms,
-        lambda settings: settings.has_platform,
+        has_platform,
     ),
     Task(
         "archives",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -23,23 +24,25 @@ from backend_client.types.platforms import PlatformName
 _LIVE_METER_EVENTS_PER_SECOND: Final = 800.0
 """Below the 1,000 that Stripe takes of a live account."""
 
-_CREDENTIALS: Final = {
-    PlatformName.STRIPE: "FAREBOX_STRIPE_SECRET_KEY",
-    PlatformName.ORB: "FAREBOX_ORB_API_KEY",
-    PlatformName.AMBERFLO: "FAREBOX_AMBERFLO_API_KEY",
-}
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A platform that can be configured: by which setting, and what opens it then."""
+
+    credential: str
+    open: Callable[[Database, Settings], Adapter | None]
 
 
 def open_adapters(database: Database, settings: Settings) -> dict[str, Adapter]:
     """Return an adapter for each platform with a credential, by its name."""
-    adapters: dict[str, Adapter] = {}
-    if (stripe := open_stripe(database, settings)) is not None:
-        adapters[stripe.name] = stripe
-    if (orb := open_orb(database, settings)) is not None:
-        adapters[orb.name] = orb
-    if (amberflo := open_amberflo(database, settings)) is not None:
-        adapters[amberflo.name] = amberflo
-    return adapters
+    opened = (platform.open(database, settings) for platform in PLATFORMS.values())
+    return {adapter.name: adapter for adapter in opened if adapter is not None}
+
+
+def has_platform(settings: Settings) -> bool:
+    """Return whether a platform has a credential."""
+    keys = (getattr(settings, platform.credential) for platform in PLATFORMS.values())
+    return any(key is not None for key in keys)
 
 
 def open_stripe(database: Database, settings: Settings) -> Stripe | None:
@@ -90,11 +93,19 @@ def open_amberflo(database: Database, settings: Settings) -> Amberflo | None:
     return Amberflo(calls, settings.amberflo_webhook_secrets, shared)
 
 
+PLATFORMS: Final[Mapping[PlatformName, Platform]] = {
+    PlatformName.STRIPE: Platform("stripe_secret_key", open_stripe),
+    PlatformName.ORB: Platform("orb_api_key", open_orb),
+    PlatformName.AMBERFLO: Platform("amberflo_api_key", open_amberflo),
+}
+"""Every platform: the worker, the API and the commands know those that are here, and no others."""
+
+
 def adapter_of(adapters: Mapping[str, Adapter], platform: str) -> Adapter:
     """Return a platform's adapter; raise ``NotFound``, or ``Conflict`` without a credential."""
     if platform not in list(PlatformName):
         raise PlatformUnknown()
     if platform not in adapters:
-        key = _CREDENTIALS[PlatformName(platform)]
-        raise PlatformNotConfigured(f"Set {key}: without it nothing can be sent.")
+        key = PLATFORMS[PlatformName(platform)].credential.upper()
+        raise PlatformNotConfigured(f"Set FAREBOX_{key}: without it nothing can be sent.")
     return adapters[platform]

@@ -11,7 +11,7 @@ from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.adjustments import Adjustment
 from backend.pricing.rating.rated_period import RatedLine, RatedPeriod
 from backend.spend.open_period import OpenPeriod
-from backend_client.types.charges import FlatCharge, GraduatedCharge, VolumeCharge
+from backend_client.types.charges import FlatCharge
 from backend_client.types.common import Money
 from backend_client.types.spend import (
     FeeSpend,
@@ -71,7 +71,7 @@ def spend_line(line: RatedLine, currency: str) -> SpendLine:
         cadence=charge.cadence if isinstance(charge, FlatCharge) else None,
         per=charge.per if isinstance(charge, FlatCharge) else None,
         in_advance=charge.in_advance if isinstance(charge, FlatCharge) else False,
-        price=None if isinstance(charge, GraduatedCharge | VolumeCharge) else price,
+        price=None if charge.priced_by == "tiers" else price,
         tiers=[
             TierSpend(
                 up_to=tier.up_to,

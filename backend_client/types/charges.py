@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal, NoReturn, Self
+from typing import Annotated, ClassVar, Literal, NoReturn, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
@@ -22,6 +22,8 @@ UnitSize = Literal[1, 1_000, 1_000_000]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 LabelValue = Annotated[str, Field(max_length=200)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+PricedBy = Literal["price", "tiers", "percent"]
+"""The field of a charge that says what its units cost."""
 
 
 def _known_zone(name: str) -> str:
@@ -121,6 +123,9 @@ class _UsageCharge(Wire):
     no charge for a window takes). The ``included`` units of each period are free, and
     ``included_per_seat`` more for each seat of the subscription; they are prorated like a fee, as
     is the ``minimum``. ``minimum`` and ``maximum`` bound what the charge asks for in a period.
+
+    Each kind says by which of its fields it is priced (``priced_by``), and whether units have their
+    price whatever else is used in the period (``priced_at_once``), as a prepaid call must.
     """
 
     id: Id = Field(
@@ -176,6 +181,9 @@ class _UsageCharge(Wire):
 class PerUnitCharge(_UsageCharge):
     """Every unit beyond the included ones costs the same."""
 
+    priced_by: ClassVar[PricedBy] = "price"
+    priced_at_once: ClassVar[bool] = True
+
     kind: Literal["per_unit"] = Field(
         "per_unit", description="Says that every unit beyond the included ones costs the same."
     )
@@ -190,6 +198,9 @@ class _TieredCharge(_UsageCharge):
 
     A package that is begun is paid whole, and no tier ends within one.
     """
+
+    priced_by: ClassVar[PricedBy] = "tiers"
+    priced_at_once: ClassVar[bool] = False
 
     unit_size: UnitSize = Field(
         1_000_000, description="For how many units the tiers' prices are: 1, 1000 or 1000000."
@@ -239,6 +250,9 @@ class VolumeCharge(_TieredCharge):
 class PackageCharge(_UsageCharge):
     """Units are sold in packages of ``package_size``; a package that is begun is paid whole."""
 
+    priced_by: ClassVar[PricedBy] = "price"
+    priced_at_once: ClassVar[bool] = False
+
     kind: Literal["package"] = Field(
         "package", description="Says that units are sold in whole packages."
     )
@@ -252,6 +266,9 @@ class PackageCharge(_UsageCharge):
 
 class PercentageCharge(_UsageCharge):
     """``percent`` of what is metered, for meters that count money, such as a provider's cost."""
+
+    priced_by: ClassVar[PricedBy] = "percent"
+    priced_at_once: ClassVar[bool] = True
 
     kind: Literal["percentage"] = Field(
         "percentage",
@@ -298,6 +315,8 @@ class FlatCharge(Wire):
     ``in_advance`` it is invoiced as soon as its billing period begins, else when the period closes.
     """
 
+    priced_by: ClassVar[PricedBy] = "price"
+
     kind: Literal["flat"] = Field("flat", description="Says that it is a fee, whatever is used.")
     id: Id = Field(
         description="What the charge is known by within its plan; of an add-on, what "
@@ -342,5 +361,6 @@ class FlatCharge(Wire):
 ChargeKind = Literal["per_unit", "graduated", "volume", "package", "percentage", "flat"]
 """The ``kind`` of each charge below, as lines of a bill tell it."""
 
+TieredCharge = GraduatedCharge | VolumeCharge
 UsageCharge = PerUnitCharge | GraduatedCharge | VolumeCharge | PackageCharge | PercentageCharge
 Charge = Annotated[UsageCharge | FlatCharge, Field(discriminator="kind")]

@@ -6,21 +6,18 @@ import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
 from backend_client.types.charges import (
     Charge,
     FlatCharge,
-    GraduatedCharge,
     Id,
-    PercentageCharge,
-    PerUnitCharge,
     Price,
+    PricedBy,
     TimeWindow,
     UsageCharge,
-    VolumeCharge,
     check_limits,
     check_tiers,
     refuse,
@@ -39,6 +36,13 @@ from backend_client.types.plan_terms import (
     TrialQuota,
 )
 from backend_client.types.texts import Prose, Title
+
+_LISTED: Final[Mapping[PricedBy, str]] = {
+    "price": "a price",
+    "tiers": "tiers",
+    "percent": "neither price nor tiers",
+}
+"""What a price list in another currency must have of a charge."""
 
 
 def _alike(labels: Mapping[str, str], others: Mapping[str, str]) -> bool:
@@ -248,23 +252,15 @@ class PlanDefinition(Wire):
         given = {listed.id: (place, listed) for place, listed in enumerate(prices.charges)}
         for charge in self.charges:
             place, listed = given.pop(charge.id, (None, None))
-            if isinstance(charge, PercentageCharge) and listed is None:
+            if charge.priced_by == "percent" and listed is None:
                 continue
             if listed is None or place is None:
                 refuse(f"charge {charge.id!r} has no price in {prices.currency}", *at, "charges")
-            tiered = isinstance(charge, GraduatedCharge | VolumeCharge)
-            wanted = None if isinstance(charge, PercentageCharge) else tiered
             if (listed.tiers is not None, listed.price is not None) != (
-                wanted is True,
-                wanted is False,
+                charge.priced_by == "tiers",
+                charge.priced_by == "price",
             ):
-                what = (
-                    "tiers"
-                    if tiered
-                    else "neither price nor tiers"
-                    if wanted is None
-                    else "a price"
-                )
+                what = _LISTED[charge.priced_by]
                 refuse(f"charge {charge.id!r} needs {what}", *at, "charges", place)
             if listed.tiers is not None:
                 size = getattr(charge, "package_size", None)
@@ -291,11 +287,14 @@ class PlanDefinition(Wire):
         if not self.prepaid:
             return self
         for index, charge in enumerate(self.charges):
-            limited = charge.included or (
-                not isinstance(charge, FlatCharge)
-                and (charge.minimum or charge.maximum or charge.included_per_seat)
-            )
-            if limited or not isinstance(charge, PerUnitCharge | PercentageCharge):
+            if (
+                isinstance(charge, FlatCharge)
+                or not charge.priced_at_once
+                or charge.included
+                or charge.included_per_seat
+                or charge.minimum
+                or charge.maximum
+            ):
                 detail = "a prepaid plan has per_unit and percentage charges without limits only"
                 refuse(detail, "charges", index)
         limited = self.minimum is not None or self.maximum is not None

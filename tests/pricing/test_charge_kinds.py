@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from backend_client.types.charges import ChargeKind, FlatCharge, UsageCharge
+from backend_client.types.charges import ChargeKind, FlatCharge, TieredCharge, UsageCharge
 
 pytestmark = pytest.mark.fast
 
@@ -19,6 +19,13 @@ def test_lines_of_a_bill_can_be_of_every_kind() -> None:
     charges = (*get_args(UsageCharge), FlatCharge)
     kinds = [charge.model_fields["kind"].default for charge in charges]
     assert sorted(kinds) == sorted(get_args(ChargeKind))
+
+
+def test_a_kind_is_priced_by_a_field_of_its_own() -> None:
+    fields = {"price", "tiers", "percent"}
+    for charge in (*get_args(UsageCharge), FlatCharge):
+        assert fields & charge.model_fields.keys() == {charge.priced_by}, charge
+        assert issubclass(charge, TieredCharge) == (charge.priced_by == "tiers"), charge
 
 
 def test_the_documentation_tells_every_kind() -> None:

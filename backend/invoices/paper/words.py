@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from backend.pricing.money import round_to_minor_unit
@@ -98,12 +99,17 @@ def unit_price(line: InvoiceLine) -> str:
         return ""
     if charge.price is None:
         return "tiered"
-    if charge.kind == "percentage":
-        return f"{number(charge.price * 100)}%"
     price = _price(charge.price)
-    if charge.cadence in _TERMS:
-        return f"{price} / {charge.cadence}"
-    return price if charge.unit_size == 1 else f"{price} / {number(Decimal(charge.unit_size))}"
+    match charge.kind:
+        case "percentage":
+            return f"{number(charge.price * 100)}%"
+        case "flat" if charge.cadence in _TERMS:
+            return f"{price} / {charge.cadence}"
+        case "flat" | "per_unit" | "package" | "graduated" | "volume":
+            size = number(Decimal(charge.unit_size))
+            return price if charge.unit_size == 1 else f"{price} / {size}"
+        case _:
+            assert_never(charge.kind)
 
 
 def arithmetic(line: InvoiceLine) -> list[str]:

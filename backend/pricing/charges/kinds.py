@@ -18,6 +18,7 @@ from backend_client.types.charges import (
     PercentageCharge,
     PerUnitCharge,
     Tier,
+    TieredCharge,
     UsageCharge,
     VolumeCharge,
 )
@@ -97,8 +98,10 @@ def dearest_price(charge: UsageCharge) -> tuple[Decimal, int]:
     match charge:
         case GraduatedCharge() | VolumeCharge():
             return max(tier.price for tier in charge.tiers), charge.priced_units
-        case _:
+        case PerUnitCharge() | PercentageCharge() | PackageCharge():
             return first_price(charge)
+        case _:
+            assert_never(charge)
 
 
 def asks_for_nothing(plan: PlanDefinition) -> bool:
@@ -137,7 +140,7 @@ def _priced(tier: Tier, unit_size: int, units: Decimal, *, begins: bool) -> Pric
     return PricedTier(tier.up_to, tier.price, fee, units, units * tier.price / unit_size + fee)
 
 
-def _whole(charge: GraduatedCharge | VolumeCharge, units: Decimal) -> Decimal:
+def _whole(charge: TieredCharge, units: Decimal) -> Decimal:
     """Return the units that are paid for: all of each package that is begun."""
     size = charge.package_size
     return units if size is None else _packages(units, size) * size

@@ -12,15 +12,7 @@ from pydantic import ValidationError
 
 from backend.errors import InvalidInput
 from backend.pricing.charges.price_lists import in_currency
-from backend_client.types.charges import (
-    Charge,
-    FlatCharge,
-    GraduatedCharge,
-    PackageCharge,
-    PercentageCharge,
-    PerUnitCharge,
-    VolumeCharge,
-)
+from backend_client.types.charges import Charge, FlatCharge
 from backend_client.types.plan_terms import OwnPrice
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.problems import FieldError
@@ -55,7 +47,7 @@ def _check(plan: PlanDefinition, prices: Sequence[OwnPrice]) -> None:
         charge = charges.pop(price.id, None)
         if charge is None:
             raise _problem(place, f"plan {plan.id!r} has no other charge {price.id!r}", "id")
-        wanted = _kind(charge)
+        wanted = charge.priced_by
         given = _changes(price).keys() - {"included"}
         if given - {wanted}:
             raise _problem(place, f"charge {charge.id!r} needs {wanted}", given.pop())
@@ -66,16 +58,6 @@ def _check(plan: PlanDefinition, prices: Sequence[OwnPrice]) -> None:
 def _check_included(charge: Charge, included: Decimal, place: int) -> None:
     if isinstance(charge, FlatCharge) and included != included.to_integral_value():
         raise _problem(place, f"charge {charge.id!r} includes whole seats", "included")
-
-
-def _kind(charge: Charge) -> str:
-    match charge:
-        case PerUnitCharge() | PackageCharge() | FlatCharge():
-            return "price"
-        case GraduatedCharge() | VolumeCharge():
-            return "tiers"
-        case PercentageCharge():
-            return "percent"
 
 
 def _changes(price: OwnPrice) -> dict[str, object]:

@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import assert_never
 
-from backend_client.types.charges import (
-    Charge,
-    FlatCharge,
-    GraduatedCharge,
-    PackageCharge,
-    PercentageCharge,
-    PerUnitCharge,
-    VolumeCharge,
-)
+from backend_client.types.charges import Charge, FlatCharge
 from backend_client.types.plan_terms import ChargePrices, Discount, GrantTerms, PriceList
 from backend_client.types.plans import PlanDefinition
 
@@ -52,15 +43,9 @@ def _charge(charge: Charge, prices: ChargePrices | None) -> Charge:
     if prices is None:
         return charge
     update: dict[str, object] = {}
-    match charge:
-        case FlatCharge() | PerUnitCharge() | PackageCharge():
-            update["price"] = prices.price
-        case GraduatedCharge() | VolumeCharge():
-            update["tiers"] = prices.tiers
-        case PercentageCharge():
-            pass  # a part of money is the same in any currency
-        case _:
-            assert_never(charge)
+    # A part of money is the same in any currency
+    if charge.priced_by != "percent":
+        update[charge.priced_by] = {"price": prices.price, "tiers": prices.tiers}[charge.priced_by]
     if not isinstance(charge, FlatCharge):
         update |= {"minimum": prices.minimum, "maximum": prices.maximum}
     return charge.model_copy(update=update)

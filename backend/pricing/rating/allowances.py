@@ -18,10 +18,9 @@ from backend.pricing.money import ZERO, decimals_of, prorate, rounded_down
 from backend.pricing.rating.versions import CoveredVersion
 from backend_client.types.charges import (
     FlatCharge,
-    GraduatedCharge,
     Tier,
+    TieredCharge,
     UsageCharge,
-    VolumeCharge,
 )
 
 Kind = Literal["charge", "pool", "discount"]
@@ -43,9 +42,7 @@ class Allowances:
         self._free_tiers: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
         for version in versions:
             for charge in version.plan.charges:
-                if isinstance(charge, GraduatedCharge | VolumeCharge) and (
-                    free := _free_until(charge.tiers)
-                ):
+                if isinstance(charge, TieredCharge) and (free := _free_until(charge.tiers)):
                     whole = Fraction(free)
                     self._free_tiers[version.series, charge.id] += whole * version.share
                 if not isinstance(charge, FlatCharge):
@@ -79,7 +76,7 @@ class Allowances:
         All of a plan's versions earn them together, each with its part of the period, so that one
         that is taken late in it with larger ones gives no period's.
         """
-        if not isinstance(charge, GraduatedCharge | VolumeCharge):
+        if not isinstance(charge, TieredCharge):
             return charge
         free = _free_until(charge.tiers)
         earned = self._free_tiers[version.series, charge.id] if free else ZERO

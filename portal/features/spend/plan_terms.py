@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import assert_never
 
 from backend_client.types.charges import (
     FlatCharge,
     FlatPer,
-    GraduatedCharge,
-    PackageCharge,
-    PercentageCharge,
     PerUnitCharge,
+    TieredCharge,
     TimeWindow,
     UsageCharge,
-    VolumeCharge,
 )
 from backend_client.types.common import plain
 from backend_client.types.plan_terms import Discount, GrantTerms, Quota, QuotaLimit
 from backend_client.types.plans import PlanDefinition
-from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price
-from portal.kit.prices import often, priced_for
+from portal.kit.formatting import compact, exact_money, meters_name, money
+from portal.kit.prices import first_units, often, priced_for
 from portal.shared.bounds.words import limit_terms
 
 
@@ -85,21 +81,13 @@ def _flat(charge: FlatCharge, currency: str) -> str:
 
 
 def _usage(charge: UsageCharge, currency: str) -> str:
-    match charge:
-        case PerUnitCharge():
-            price = unit_price(charge.price, charge.unit_size, currency) if charge.price else "free"
-        case PackageCharge():
-            size = compact(charge.package_size)
-            price = f"{exact_money(charge.price, currency)} per package of {size}"
-        case PercentageCharge():
-            price = f"{plain(charge.percent)}%"
-        case GraduatedCharge() | VolumeCharge():
-            first, *_, last = charge.tiers
-            price = priced_for(first.price, charge, currency)
-            if last is not first:
-                price += f", down to {exact_money(min(t.price for t in charge.tiers), currency)}"
-        case _:
-            assert_never(charge)
+    if isinstance(charge, TieredCharge):
+        first, *more = charge.tiers
+        price = priced_for(first.price, charge, currency)
+        if more:
+            price += f", down to {exact_money(min(t.price for t in charge.tiers), currency)}"
+    else:
+        price = first_units(charge, currency).replace("Free", "free")
     units = _included(charge.included, charge.included_per_seat)
     included = f", {units} included" if units else ""
     return f"{charge.name}: {price}{included}"

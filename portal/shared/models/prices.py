@@ -6,22 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
-from typing import assert_never
 
 from backend_client.types.charges import (
     GraduatedCharge,
-    PackageCharge,
-    PercentageCharge,
-    PerUnitCharge,
     Tier,
+    TieredCharge,
     TimeWindow,
     UsageCharge,
     VolumeCharge,
 )
-from backend_client.types.common import plain
 from backend_client.types.models import ModelCharge, ModelInfo
-from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price
-from portal.kit.prices import priced_for
+from portal.kit.formatting import compact, exact_money, meters_name, money
+from portal.kit.prices import first_units, priced_for
 
 NO_PRICE = "–"
 
@@ -69,8 +65,8 @@ def first_price(model: ModelInfo, meter: str) -> str:
         return NO_PRICE
     charge = charges[-1]
     currency = model.currency or "USD"
-    text = _simple(charge, currency)
-    if isinstance(charge, GraduatedCharge | VolumeCharge) and len(charge.tiers) > 1:
+    text = first_units(charge, currency)
+    if isinstance(charge, TieredCharge) and len(charge.tiers) > 1:
         first, *rest = (tier.price for tier in charge.tiers)
         return f"{'up to' if max(rest) <= first else 'from'} {text}"
     return text
@@ -90,14 +86,14 @@ def _row(meter: str, charges: list[ModelCharge], currency: str) -> PriceRow:
 def _lines(entry: ModelCharge, currency: str) -> Iterator[PriceLine]:
     charge = entry.charge
     where = _where(charge, entry.window)
-    if isinstance(charge, GraduatedCharge | VolumeCharge) and len(charge.tiers) > 1:
+    if isinstance(charge, TieredCharge) and len(charge.tiers) > 1:
         for below, tier in _between(charge.tiers):
             price = priced_for(tier.price, charge, currency) if tier.price else "Free"
             if tier.flat_fee:
                 price += f" + {exact_money(tier.flat_fee, currency)}"
             yield PriceLine(", ".join(filter(None, (where, _range(below, tier.up_to)))), price)
     else:
-        yield PriceLine(where, _simple(charge, currency))
+        yield PriceLine(where, first_units(charge, currency))
 
 
 def _between(tiers: Iterable[Tier]) -> Iterator[tuple[Decimal, Tier]]:
@@ -120,22 +116,6 @@ def _where(charge: UsageCharge, window: TimeWindow | None) -> str:
         days = f", {', '.join(day.capitalize() for day in window.days)}" if window.days else ""
         parts.append(f"{window.start}–{window.end} {window.time_zone}{days}")
     return "; ".join(parts)
-
-
-def _simple(charge: UsageCharge, currency: str) -> str:
-    match charge:
-        case PerUnitCharge():
-            return unit_price(charge.price, charge.unit_size, currency) if charge.price else "Free"
-        case PackageCharge():
-            size = compact(charge.package_size)
-            return f"{exact_money(charge.price, currency)} per package of {size}"
-        case PercentageCharge():
-            return f"{plain(charge.percent)}%"
-        case GraduatedCharge() | VolumeCharge():
-            first = charge.tiers[0].price
-            return priced_for(first, charge, currency) if first else "Free"
-        case _:
-            assert_never(charge)
 
 
 def _notes(charges: list[ModelCharge], currency: str) -> Iterator[str]:

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from backend_client.types.charges import (
     Charge,
     FlatCharge,
-    GraduatedCharge,
-    PackageCharge,
     PercentageCharge,
-    PerUnitCharge,
     Tier,
-    VolumeCharge,
+    TieredCharge,
 )
 from backend_client.types.common import plain
 from backend_client.types.contracts import Contract, PrepaidTerms, RedeemedCoupon
@@ -23,7 +20,7 @@ from backend_client.types.subscriptions import Subscription, SubscriptionState
 from portal.features.customer.forms import REST
 from portal.kit.facts import FactRow
 from portal.kit.formatting import compact, count, date, exact_money
-from portal.kit.prices import often
+from portal.kit.prices import often, priced_units
 
 STATES = {
     SubscriptionState.ACTIVE: "Active",
@@ -151,40 +148,23 @@ def _prepaid(contract: Contract, prepaid: PrepaidTerms, currency: str) -> str:
 
 
 def _row(charge: Charge, own: OwnPrice | None, currency: str) -> ChargeRow:
-    kind, unit = _kind(charge)
     return ChargeRow(
-        field=f"{kind}:{charge.id}",
+        field=f"{charge.priced_by}:{charge.id}",
         name=charge.name,
-        unit=unit,
+        unit=often(charge.cadence) if isinstance(charge, FlatCharge) else priced_units(charge),
         listed=_price(charge, currency),
         own="" if own is None else _own(own, currency),
         written="" if own is None else _written(own),
-        tiered=kind == "tiers",
+        tiered=charge.priced_by == "tiers",
     )
 
 
-def _kind(charge: Charge) -> tuple[str, str]:
-    match charge:
-        case GraduatedCharge() | VolumeCharge():
-            return "tiers", f"for {compact(charge.priced_units)}"
-        case PercentageCharge():
-            return "percent", "percent"
-        case PerUnitCharge():
-            return "price", f"for {compact(charge.unit_size)}"
-        case PackageCharge():
-            return "price", f"for {compact(charge.package_size)}"
-        case FlatCharge():
-            return "price", often(charge.cadence)
-
-
 def _price(charge: Charge, currency: str) -> str:
-    match charge:
-        case GraduatedCharge() | VolumeCharge():
-            return _tiers(charge.tiers, currency)
-        case PercentageCharge():
-            return f"{plain(charge.percent)}%"
-        case PerUnitCharge() | PackageCharge() | FlatCharge():
-            return exact_money(charge.price, currency)
+    if isinstance(charge, TieredCharge):
+        return _tiers(charge.tiers, currency)
+    if isinstance(charge, PercentageCharge):
+        return f"{plain(charge.percent)}%"
+    return exact_money(charge.price, currency)
 
 
 def _own(price: OwnPrice, currency: str) -> str:
