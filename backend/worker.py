@@ -14,12 +14,12 @@ from typing import Final
 
 import structlog
 
-from backend.budgets.forgetting import PASS_SECONDS as FORGETTING_SECONDS
-from backend.budgets.forgetting import ForgettingPass
-from backend.budgets.notices import EVERY_SECONDS as BUDGET_NOTICES_SECONDS
+from backend.budgets.ended import PASS_SECONDS as ENDED_BUDGETS_SECONDS
+from backend.budgets.ended import EndedBudgetsPass
+from backend.budgets.notices import EVERY_SECONDS as BUDGETS_SECONDS
 from backend.budgets.notices import BudgetNoticesWorker
-from backend.chargeback.budgets import EVERY_SECONDS as BUDGETS_SECONDS
-from backend.chargeback.budgets import BudgetsWorker
+from backend.chargeback.budget_notices import EVERY_SECONDS as DEPARTMENT_BUDGETS_SECONDS
+from backend.chargeback.budget_notices import DepartmentBudgetsWorker
 from backend.clocks.worker import EVERY_SECONDS as CLOCKS_SECONDS
 from backend.clocks.worker import ClocksWorker
 from backend.customers.tax_ids import EVERY_SECONDS as TAX_IDS_SECONDS
@@ -50,9 +50,9 @@ from backend.platforms.worker import EVERY_SECONDS as PLATFORMS_SECONDS
 from backend.platforms.worker import PlatformsWorker
 from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
 from backend.playground.worker import HistoryPass
+from backend.quotas.notices import EVERY_SECONDS as QUOTAS_SECONDS
+from backend.quotas.notices import QuotaNoticesWorker
 from backend.settings import Settings
-from backend.spend.limit_notices import EVERY_SECONDS as LIMITS_SECONDS
-from backend.spend.limit_notices import LimitsWorker
 from backend.storage.database import Database
 from backend.storage.task_health import TaskHealth
 from backend.subscriptions.settled_usage import SettledUsage
@@ -107,20 +107,20 @@ def _tax_ids(database: Database, settings: Settings) -> Run:
     return TaxIdsWorker(database, settings).run
 
 
-def _budgets(database: Database, settings: Settings) -> Run:
-    return BudgetsWorker(database, settings).run
+def _department_budgets(database: Database, settings: Settings) -> Run:
+    return DepartmentBudgetsWorker(database, settings).run
 
 
-def _limits(database: Database, _: Settings) -> Run:
-    return LimitsWorker(database).run
+def _quotas(database: Database, _: Settings) -> Run:
+    return QuotaNoticesWorker(database).run
 
 
-def _budget_notices(database: Database, _settings: Settings) -> Run:
+def _budgets(database: Database, _: Settings) -> Run:
     return BudgetNoticesWorker(database).run
 
 
-def _forgetting(database: Database, _settings: Settings) -> Run:
-    return ForgettingPass(database).run
+def _ended_budgets(database: Database, _: Settings) -> Run:
+    return EndedBudgetsPass(database).run
 
 
 def _clocks(database: Database, settings: Settings) -> Run:
@@ -206,28 +206,28 @@ TASKS: Final = (
         lambda settings: settings.vies_url is not None,
     ),
     Task(
+        "quotas",
+        "gives notice of plans' quotas that are used up, or nearly",
+        QUOTAS_SECONDS,
+        _quotas,
+    ),
+    Task(
         "budgets",
-        "gives notice of departments' budgets that the month that runs has spent",
+        "gives notice of budgets of keys, applications and labels that are used up, or nearly",
         BUDGETS_SECONDS,
         _budgets,
     ),
     Task(
-        "limits",
-        "gives notice of quotas and keys' budgets that are used up, or nearly",
-        LIMITS_SECONDS,
-        _limits,
+        "ended_budgets",
+        "clears up after budgets that were removed: their states, and holds that have lapsed",
+        ENDED_BUDGETS_SECONDS,
+        _ended_budgets,
     ),
     Task(
-        "budget_notices",
-        "gives notice of budgets of applications and labels that are used up, or nearly",
-        BUDGET_NOTICES_SECONDS,
-        _budget_notices,
-    ),
-    Task(
-        "forgetting",
-        "removes what is left of budgets that are no more, and holds on budgets that have lapsed",
-        FORGETTING_SECONDS,
-        _forgetting,
+        "department_budgets",
+        "gives notice of departments' budgets that this month has used up, or nearly",
+        DEPARTMENT_BUDGETS_SECONDS,
+        _department_budgets,
     ),
     Task(
         "clocks",

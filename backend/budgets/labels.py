@@ -13,16 +13,16 @@ from backend.accounts.budgets import budget_of, budget_values
 from backend.accounts.current_role import role_now
 from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Permission, Principal
-from backend.budgets.owners import BudgetOwner, OwnBudget
-from backend.ids import new_id
-from backend.kit.pages import Cursor, page_of
-from backend.metering.counting.labels import keep_declared
-from backend.quotas.errors import (
+from backend.budgets.errors import (
     LabelBudgetNotFound,
     LabelHasBudget,
     LabelNotForBudgets,
     TooManyLabelBudgets,
 )
+from backend.budgets.owners import BudgetOwner, OwnBudget
+from backend.ids import new_id
+from backend.kit.pages import Cursor, page_of
+from backend.metering.counting.labels import keep_declared
 from backend.storage.tables import key_budget_states, label_budgets, tenants
 from backend.storage.tenant_rows import change_tenant_row, tenant_row, tenant_rows
 from backend_client.types.common import Page

@@ -1,4 +1,4 @@
-"""Notices when much of a budget of an application or a label is used, or all of it."""
+"""Notices when much of a budget of a key, an application or a label is used, or all of it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from backend.budgets.spent import SpentBudget, spent_budgets
 from backend.kit.periodic import every
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
-from backend.pricing.money import exact_arithmetic
+from backend.pricing.thresholds import threshold_reached
 from backend.storage.database import Database
-from backend.storage.tables import applications, label_budgets, usage_versions
+from backend.storage.tables import api_keys, applications, label_budgets, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
-from backend_client.types.notifications import BudgetReached, CreditAmount, NotificationKind
+from backend_client.types.notifications import (
+    BudgetReached,
+    CreditAmount,
+    KeyBudgetReached,
+    NotificationKind,
+)
 
 EVERY_SECONDS: Final = 60.0
-THRESHOLDS: Final = (100, 80)
-"""Percentages of a budget at which its tenant is told, the highest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class BudgetNoticesWorker:
         async def act() -> None:
             await self.look(datetime.now(UTC))
 
-        await every(EVERY_SECONDS, act, stop, name="budget_notices")
+        await every(EVERY_SECONDS, act, stop, name="budgets")
 
     async def look(self, now: datetime) -> int:
         """Enqueue what is due; return how many tenants were looked at."""
@@ -108,38 +111,42 @@ async def _notify(
 
 
 def _notices(tenant: Tenant, name: str, reached: SpentBudget, now: datetime) -> Iterable[Notice]:
-    owner, budget, period = reached.own.owner, reached.own.budget, reached.period
-    percent = passed(reached.spent, budget.amount)
+    owner, amount = reached.own.owner, reached.own.budget.amount
+    percent = threshold_reached(reached.spent, amount)
     if percent is None:
         return
+    spent = CreditAmount(amount=reached.spent, currency=tenant.currency)
+    budget = CreditAmount(amount=amount, currency=tenant.currency)
+    # By the amount as well: a budget that was raised is reached anew
+    if owner.kind == "key":
+        ends = reached.period.end
+        of_key = KeyBudgetReached(
+            key_id=owner.id, name=name, percent=percent, budget=budget, used=spent, resets_at=ends
+        )
+        subject = f"{owner.id} {amount:f} {ends} {percent}"
+        yield Notice(NotificationKind.KEY_BUDGET_REACHED, tenant.id, subject, of_key, now)
+        return
     data = BudgetReached(
-        of="label" if owner.label is not None else "application",
+        of=owner.kind,
         id=owner.id,
         name=name,
         percent=percent,
-        limit=budget.limit,
-        period=budget.period,
-        budget=CreditAmount(amount=budget.amount, currency=tenant.currency),
-        spent=CreditAmount(amount=reached.spent, currency=tenant.currency),
-        start=period.start,
-        resets_at=period.end,
+        limit=reached.own.budget.limit,
+        period=reached.own.budget.period,
+        budget=budget,
+        spent=spent,
+        start=reached.period.start,
+        resets_at=reached.period.end,
     )
-    begun = period.start.date().isoformat()
-    # By the amount as well: a budget that was raised is reached anew
-    subject = f"{owner.id} {begun} {plain(budget.amount)} {percent}"
+    begun = reached.period.start.date().isoformat()
+    subject = f"{owner.id} {begun} {plain(amount)} {percent}"
     yield Notice(NotificationKind.BUDGET_REACHED, tenant.id, subject, data, now)
-
-
-def passed(spent: Decimal, amount: Decimal) -> int | None:
-    """Return the highest threshold that is reached; None if none is."""
-    with exact_arithmetic():
-        return next((part for part in THRESHOLDS if spent * 100 >= amount * part), None)
 
 
 async def budgets_by_tenant(
     connection: AsyncConnection, only: str | None
 ) -> dict[str, list[NamedBudget]]:
-    """Return all budgets but keys', or a tenant's; of all, not those of tenants on test clocks."""
+    """Return all budgets, or a tenant's; of all, not those of tenants on test clocks."""
     budgets: defaultdict[str, list[NamedBudget]] = defaultdict(list)
 
     def add(row: RowMapping, owner: BudgetOwner, name: str) -> None:
@@ -147,6 +154,13 @@ async def budgets_by_tenant(
             named = NamedBudget(OwnBudget(owner, budget), name, row["created_at"])
             budgets[row["tenant_id"]].append(named)
 
+    of_keys = select(api_keys).where(
+        api_keys.c.budget_amount.is_not(None),
+        api_keys.c.revoked_at.is_(None),
+        acted_on(api_keys.c.tenant_id, only),
+    )
+    for row in (await connection.execute(of_keys)).mappings():
+        add(row, BudgetOwner("key", row["id"]), row["name"])
     query = select(applications).where(
         applications.c.budget_amount.is_not(None), acted_on(applications.c.tenant_id, only)
     )

@@ -9,14 +9,14 @@ from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from backend.errors import BudgetExhausted
-from backend.outbox.notices import LATE
-from backend.pricing.periods import billing_period, day_start
-from backend.quotas.errors import (
+from backend.budgets.errors import (
     ApplicationBudgetExhausted,
     KeyBudgetExhausted,
     LabelBudgetExhausted,
 )
+from backend.errors import BudgetExhausted
+from backend.outbox.notices import LATE
+from backend.pricing.periods import billing_period, day_start
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.limits import KeyBudget

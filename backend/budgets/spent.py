@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.budgets.holds import part_of, times_of
 from backend.budgets.owners import BudgetPeriod, OwnBudget, budget_period, times_to_tell
+from backend.budgets.use import part_of, times_of
 from backend.errors import NotFound
 from backend.metering.queries.rated_usage import usage_of_parts
 from backend.pricing.credit.call_cost import CallValues

@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from backend.budgets.notices import notify_of_call_budgets
-from backend.chargeback.budgets import notify_of_budgets
+from backend.chargeback.budget_notices import notify_of_department_budgets
 from backend.clocks.clocks import move_to, read_clock, stop_at
 from backend.clocks.due import next_stop
 from backend.errors import FareboxError
@@ -58,7 +58,7 @@ async def _act(database: Database, settings: Settings, tenant_id: str, now: date
         await keep_wallets(database, now, only=tenant_id)
         await keep_invoices_of(database, settings, tenant_id, now)
         async with database.begin() as connection:
-            await notify_of_budgets(connection, settings, tenant_id, now)
+            await notify_of_department_budgets(connection, settings, tenant_id, now)
             await notify_of_call_budgets(connection, tenant_id, now)
             return await problem_of(connection, tenant_id)
     except _CAN_NOT_GO_ON as error:

@@ -13,15 +13,16 @@ from sqlalchemy import func, select, update
 
 from backend.accounts.applications import change_application, create_application
 from backend.accounts.principal import COMMAND_LINE
-from backend.budgets.forgetting import forget_ended_budgets
-from backend.budgets.holds import Budgets, budget_use
+from backend.budgets.ended import forget_ended_budgets
+from backend.budgets.errors import KeyBudgetExhausted
+from backend.budgets.holds import BudgetHolds
 from backend.budgets.labels import create_label_budget, delete_label_budget
 from backend.budgets.notices import BudgetNoticesWorker
 from backend.budgets.owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
+from backend.budgets.use import budget_use
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent
-from backend.quotas.errors import KeyBudgetExhausted
 from backend.quotas.holds import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import (
@@ -44,11 +45,11 @@ KEY = BudgetOwner("key", "key_1")
 
 
 @pytest.fixture
-async def budgets(database: Database, tenant: Tenant, applied: Catalog) -> Budgets:
+async def budgets(database: Database, tenant: Tenant, applied: Catalog) -> BudgetHolds:
     async with database.begin() as connection:
         start = datetime(2026, 2, 1, tzinfo=UTC)
         await start_subscription(connection, tenant.id, "paid", start)
-    return Budgets(database, source=SOURCE)
+    return BudgetHolds(database, source=SOURCE)
 
 
 def call(
@@ -57,7 +58,7 @@ def call(
     return BudgetedCall(tenant, (OwnBudget(BudgetOwner("key", key), budget),), name, at)
 
 
-async def attempt(budgets: Budgets, wanted: BudgetedCall) -> bool:
+async def attempt(budgets: BudgetHolds, wanted: BudgetedCall) -> bool:
     try:
         await budgets.reserve(wanted, "large", TEN_CENTS)
     except KeyBudgetExhausted:
@@ -98,10 +99,10 @@ async def use(
 
 @pytest.mark.engine
 async def test_of_many_at_once_on_two_replicas_only_as_many_pass_as_there_is_room_for(
-    database: Database, database_url: str, tenant: Tenant, budgets: Budgets
+    database: Database, database_url: str, tenant: Tenant, budgets: BudgetHolds
 ) -> None:
     other = Database(database_url, pool_size=5)
-    replicas = [budgets, Budgets(other, source=SOURCE)]
+    replicas = [budgets, BudgetHolds(other, source=SOURCE)]
     passed = await asyncio.gather(
         *(attempt(replicas[number % 2], call(tenant, f"c{number}")) for number in range(25))
     )
@@ -114,7 +115,7 @@ async def test_of_many_at_once_on_two_replicas_only_as_many_pass_as_there_is_roo
 
 @pytest.mark.engine
 async def test_cost_is_in_the_hold_or_in_the_usage_at_every_moment(
-    database: Database, tenant: Tenant, budgets: Budgets
+    database: Database, tenant: Tenant, budgets: BudgetHolds
 ) -> None:
     """Calls are settled at half of what they held and counted, while others are admitted."""
     used = {"output_tokens": Decimal(5_000)}
@@ -141,7 +142,7 @@ async def test_cost_is_in_the_hold_or_in_the_usage_at_every_moment(
 
 @pytest.mark.engine
 async def test_a_day_begins_anew_a_raise_helps_and_a_soft_budget_refuses_nothing(
-    database: Database, tenant: Tenant, budgets: Budgets
+    database: Database, tenant: Tenant, budgets: BudgetHolds
 ) -> None:
     whole = call(tenant, "c1")
     await budgets.reserve(whole, "large", {"output_tokens": Decimal(100_000)})
@@ -164,7 +165,7 @@ async def test_a_day_begins_anew_a_raise_helps_and_a_soft_budget_refuses_nothing
 
 @pytest.mark.engine
 async def test_a_call_that_was_not_made_or_never_ended_gives_its_hold_back(
-    database: Database, tenant: Tenant, budgets: Budgets
+    database: Database, tenant: Tenant, budgets: BudgetHolds
 ) -> None:
     whole = {"output_tokens": Decimal(100_000)}
     await budgets.reserve(call(tenant, "c1"), "large", whole)
@@ -197,7 +198,7 @@ async def test_days_are_those_of_the_tenants_time_zone(database: Database) -> No
 
 @pytest.mark.engine
 async def test_of_a_budget_that_is_reached_there_is_a_notice_once_a_threshold(
-    database: Database, tenant: Tenant, budgets: Budgets
+    database: Database, tenant: Tenant, budgets: BudgetHolds
 ) -> None:
     caller = replace(COMMAND_LINE, tenant_id=tenant.id)
     soft = KeyBudget(amount=Decimal(1), period="day", limit="soft")
@@ -254,7 +255,7 @@ async def test_of_a_budget_that_is_reached_there_is_a_notice_once_a_threshold(
 
 @pytest.mark.engine
 async def test_a_day_passed_in_its_last_minute_is_told_of_after_it(
-    database: Database, tenant: Tenant, budgets: Budgets
+    database: Database, tenant: Tenant, budgets: BudgetHolds
 ) -> None:
     """Usage is counted after it was made, and the worker looks once a minute."""
     caller = replace(COMMAND_LINE, tenant_id=tenant.id)
@@ -282,7 +283,7 @@ async def test_a_day_passed_in_its_last_minute_is_told_of_after_it(
 
 @pytest.mark.engine
 async def test_of_a_deleted_budget_nothing_is_kept_though_its_calls_go_on(
-    database: Database, tenant: Tenant, budgets: Budgets
+    database: Database, tenant: Tenant, budgets: BudgetHolds
 ) -> None:
     caller = replace(COMMAND_LINE, tenant_id=tenant.id)
     of_search = LabelBudgetCreate(label="team", value="search", budget=A_DOLLAR)

@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from backend.accounts.applications import change_application, create_application
 from backend.accounts.principal import COMMAND_LINE
-from backend.budgets.holds import value_of_period
 from backend.budgets.labels import create_label_budget
 from backend.budgets.notices import BudgetNoticesWorker, budgets_by_tenant
 from backend.budgets.spent import spent_budgets
+from backend.budgets.use import value_of_period
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent

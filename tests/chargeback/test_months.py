@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.catalog.published import apply_catalog
-from backend.chargeback.budgets import BudgetsWorker
+from backend.chargeback.budget_notices import DepartmentBudgetsWorker
 from backend.chargeback.closing import close_month
 from backend.chargeback.entries import entries_about
 from backend.chargeback.errors import (
@@ -442,7 +442,7 @@ async def test_a_budget_that_is_spent_is_told_once_a_threshold(
     ]
     rules = [{"application": "search", "to": "search"}]
     await keep(database, tenant, Policy.model_validate({"units": units, "rules": rules}))
-    worker = BudgetsWorker(database, SETTINGS)
+    worker = DepartmentBudgetsWorker(database, SETTINGS)
 
     async def told() -> list[tuple[int, str]]:
         async with database.begin() as connection:
@@ -458,7 +458,7 @@ async def test_a_budget_that_is_spent_is_told_once_a_threshold(
     assert await told() == []
     await count(database, [by("search", used(tenant, MARCH + 2 * DAY, 10_000_000))])  # 9.00
     for _ in range(2):
-        await BudgetsWorker(database, SETTINGS).look(MARCH + 3 * DAY)
+        await DepartmentBudgetsWorker(database, SETTINGS).look(MARCH + 3 * DAY)
     assert await worker.look(MARCH + 3 * DAY) == 1
     assert await worker.look(MARCH + 3 * DAY) == 0
     assert await told() == [(80, "9.00")]
@@ -476,12 +476,12 @@ async def test_a_budget_that_is_spent_in_a_months_last_minutes_is_told_after_it(
     ]
     rules = [{"application": "search", "to": "search"}]
     await keep(database, tenant, Policy.model_validate({"units": units, "rules": rules}))
-    worker = BudgetsWorker(database, SETTINGS)
+    worker = DepartmentBudgetsWorker(database, SETTINGS)
     await worker.look(APRIL - timedelta(minutes=10))
     await count(database, [by("search", used(tenant, APRIL - timedelta(seconds=1), 70_000_000))])
     for minutes in (5, 59):
         await worker.look(APRIL + timedelta(minutes=minutes))
-        await BudgetsWorker(database, SETTINGS).look(APRIL + timedelta(minutes=minutes))
+        await DepartmentBudgetsWorker(database, SETTINGS).look(APRIL + timedelta(minutes=minutes))
     query = select(notifications.c.data).where(notifications.c.kind == "department.budget_reached")
     async with database.begin() as connection:
         rows = (await connection.scalars(query)).all()

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import select, text
 
-from backend.budgets.holds import Budgets
+from backend.budgets.holds import BudgetHolds
 from backend.budgets.owners import BudgetedCall, BudgetOwner, OwnBudget
 from backend.gateway.holds.groups import LATER, Document, HoldGroups
 from backend.quotas.holds import LAPSE
@@ -167,7 +167,7 @@ async def test_what_settles_together_waits_for_what_forgets_it(
     """To settle the last first, while they are forgotten from the first on, once was a deadlock."""
     async with database.begin() as connection:
         await start_subscription(connection, tenant.id, "paid", NOW - timedelta(days=1))
-    groups, budgets = HoldGroups(database, lease=MINUTE), Budgets(database, source="test")
+    groups, budgets = HoldGroups(database, lease=MINUTE), BudgetHolds(database, source="test")
     budget = KeyBudget(amount=Decimal(1), period="day")
     own = (OwnBudget(BudgetOwner("key", "key_1"), budget),)
     later = BudgetedCall(tenant, own, "req_4", NOW + 2 * LAPSE)

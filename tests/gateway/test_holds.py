@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from backend.accounts.principal import Permission, Principal
+from backend.budgets.errors import KeyBudgetExhausted
 from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.catalog.published import apply_catalog
 from backend.errors import FareboxError
@@ -34,7 +35,7 @@ from backend.gateway.upstreams.provider import Provider
 from backend.gateway.upstreams.targets import Target
 from backend.gateway.usage import Usage
 from backend.ids import new_id
-from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
+from backend.quotas.errors import QuotaExhausted
 from backend.quotas.holds import QuotaHolds
 from backend.settings import Upstream
 from backend.storage.database import Database

@@ -13,8 +13,9 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 
-from backend.budgets.holds import Budgets, budget_use
+from backend.budgets.holds import BudgetHolds
 from backend.budgets.owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
+from backend.budgets.use import budget_use
 from backend.errors import BudgetExhausted
 from backend.gateway.holds.groups import HoldGroups
 from backend.metering.counting.batches import count_events
@@ -121,7 +122,7 @@ async def count(database: Database, tenant: Tenant, step: Step) -> None:
         await count_events(connection, [event])
 
 
-async def by_rules(budgets: Budgets, call: BudgetedCall, step: Step) -> str:
+async def by_rules(budgets: BudgetHolds, call: BudgetedCall, step: Step) -> str:
     """Take a step as the budgets' own functions do."""
     units = {"output_tokens": Decimal(step.tokens)}
     try:
@@ -134,7 +135,7 @@ async def by_rules(budgets: Budgets, call: BudgetedCall, step: Step) -> str:
     return "done"
 
 
-async def at_once(groups: HoldGroups, budgets: Budgets, call: BudgetedCall, step: Step) -> str:
+async def at_once(groups: HoldGroups, budgets: BudgetHolds, call: BudgetedCall, step: Step) -> str:
     """Take a step by the statement; by the budgets' functions if it leaves it to them."""
     units, ids = {"output_tokens": Decimal(step.tokens)}, [own.owner.id for own in call.in_order]
     ask: dict[str, Any] = {"id": step.name, "limits": [], "tokens": 0}
@@ -218,7 +219,7 @@ async def test_a_statement_holds_of_budgets_what_the_rules_hold(
             await declare_label(connection, tenant.id, "team")
             start = datetime(2026, 2, 1, tzinfo=UTC)
             await start_subscription(connection, tenant.id, "paid", start)
-    groups, budgets = HoldGroups(database, lease=SECOND), Budgets(database, source=SOURCE)
+    groups, budgets = HoldGroups(database, lease=SECOND), BudgetHolds(database, source=SOURCE)
     all_of, outcomes = owners(random.Random(seed)), list[str]()
     refused, counted = set[str](), set[str]()
     for step in story(random.Random(seed)):

@@ -19,7 +19,7 @@ from backend.api.dependencies import (
     needs,
 )
 from backend.api.path_parameters import ApplicationId, TenantId
-from backend.budgets.holds import budget_of_application
+from backend.budgets.use import budget_of_application
 from backend.gateway.limits.use import limit_uses
 from backend_client.types.accounts import Application, ApplicationChange, ApplicationCreate
 from backend_client.types.common import Page

@@ -24,7 +24,7 @@ from backend.api.dependencies import (
 )
 from backend.api.parameters import KeySearch, PersonsKeys
 from backend.api.path_parameters import KeyId
-from backend.budgets.holds import budget_of_key
+from backend.budgets.use import budget_of_key
 from backend.customers.keys import create_key, revoke_key, rotate_key
 from backend_client.types.accounts import (
     ApiKey,

@@ -11,7 +11,6 @@ from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
 from backend.api.path_parameters import LabelBudgetId, TenantId
 from backend.api.tenant_scope import customer
-from backend.budgets.holds import budget_use
 from backend.budgets.labels import (
     change_label_budget,
     create_label_budget,
@@ -20,6 +19,7 @@ from backend.budgets.labels import (
     list_label_budgets,
     own_budget,
 )
+from backend.budgets.use import budget_use
 from backend.gateway.tags import RESERVED
 from backend_client.types.common import Page
 from backend_client.types.limits import (

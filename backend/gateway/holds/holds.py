@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.budgets.holds import Budgets
+from backend.budgets.holds import BudgetHolds
 from backend.errors import BudgetExhausted, FareboxError, NotFound
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
@@ -48,7 +48,7 @@ class Holds:
 
     def __init__(self, database: Database) -> None:
         self._quotas = QuotaHolds(database, source=GATEWAY_SOURCE)
-        self._budgets = Budgets(database, source=GATEWAY_SOURCE)
+        self._budgets = BudgetHolds(database, source=GATEWAY_SOURCE)
         self._prepayment = Prepayment(database)
         self._limits = KeyLimits(database)
         self._together = JointHolds(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from backend.budgets.holds import Budgets
+from backend.budgets.holds import BudgetHolds
 from backend.budgets.owners import BudgetedCall, OwnBudget, budget_period
 from backend.errors import NotFound
 from backend.gateway.call import Call
@@ -38,7 +38,7 @@ class JointHolds:
         self,
         database: Database,
         limits: KeyLimits,
-        budgets: Budgets,
+        budgets: BudgetHolds,
         quotas: QuotaHolds,
         prepayment: Prepayment,
     ) -> None:

@@ -64,8 +64,8 @@ def test_a_task_of_the_worker_says_when_it_last_worked_and_why_not_since() -> No
     row = task_row(task, NOW)
     assert (row.task, row.state, row.note) == ("Wallets", "Works", "")
     assert (row.succeeded, row.failed) == ("5 minutes ago", "2 days ago")
-    assert task_row(task.model_copy(update={"task": "budget_notices"}), NOW).task == (
-        "Budget notices"
+    assert task_row(task.model_copy(update={"task": "ended_budgets"}), NOW).task == (
+        "Ended budgets"
     )
     failing = task_row(task.model_copy(update={"consecutive_failures": 4}), NOW)
     assert (failing.fails, failing.state, failing.note) == (

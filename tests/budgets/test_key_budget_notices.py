@@ -1,4 +1,4 @@
-"""Quotas and keys' budgets that are used, or nearly: told once a threshold and period."""
+"""Keys' budgets that are used, or nearly: told once a threshold and period."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from backend.accounts.applications import create_application
 from backend.accounts.keys import create_key
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
+from backend.budgets.notices import BudgetNoticesWorker
 from backend.outbox.events import event_from
-from backend.spend.limit_notices import LimitsWorker
 from backend.storage.database import Database
 from backend.storage.tables import api_keys, notifications
 from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, Role
@@ -22,7 +22,6 @@ from backend_client.types.limits import KeyBudget
 from backend_client.types.notifications import (
     KeyBudgetReachedEvent,
     NotificationEvent,
-    QuotaReachedEvent,
 )
 from tests.support.invoices import MARCH, count, subscribed, used
 from tests.support.statements import statements_of
@@ -32,35 +31,14 @@ pytestmark = pytest.mark.engine
 AT = MARCH + timedelta(days=3)
 
 
+LAST_SECOND = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
+MIDNIGHT = LAST_SECOND + timedelta(seconds=1)
+
+
 async def told(database: Database) -> list[NotificationEvent]:
     query = select(notifications).order_by(notifications.c.id)
     async with database.begin() as connection:
         return [event_from(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def test_a_quota_is_told_of_at_both_thresholds_once_a_period(
-    database: Database, applied: Catalog
-) -> None:
-    tenant = await subscribed(database, "free")  # 1000 tokens a month
-    worker = LimitsWorker(database)
-
-    async def look(at: datetime, tokens: int) -> list[tuple[int, Decimal]]:
-        await count(database, [used(tenant, at, tokens)])
-        await worker.look(at)
-        await LimitsWorker(database).look(at)  # another one, which knows of no visit
-        return [
-            (event.data.percent, event.data.used)
-            for event in await told(database)
-            if isinstance(event, QuotaReachedEvent)
-        ]
-
-    assert await look(AT, 799) == []
-    assert await look(AT, 1) == [(80, Decimal(800))]
-    assert await look(AT, 100) == [(80, Decimal(800))]
-    assert await worker.look(AT) == 0
-    assert await look(AT, 200) == [(80, Decimal(800)), (100, Decimal(1100))]
-    april = datetime(2026, 4, 5, tzinfo=UTC)
-    assert (await look(april, 900))[2:] == [(80, Decimal(900))]
 
 
 async def test_a_keys_budget_is_told_of(database: Database, applied: Catalog) -> None:
@@ -76,8 +54,8 @@ async def test_a_keys_budget_is_told_of(database: Database, applied: Catalog) ->
     # At 0.15 a token's price of the plan "paid", times a million
     event = replace(used(tenant, AT, 100_000_000), key_id=key.id)
     await count(database, [event])
-    await LimitsWorker(database).look(AT)
-    await LimitsWorker(database).look(AT)
+    await BudgetNoticesWorker(database).look(AT)
+    await BudgetNoticesWorker(database).look(AT)
     [event] = [each for each in await told(database) if isinstance(each, KeyBudgetReachedEvent)]
     assert (event.data.key_id, event.data.name, event.data.percent) == (key.id, "Batch", 100)
     assert event.data.budget.amount == 1
@@ -106,7 +84,7 @@ async def test_many_keys_take_as_many_statements_as_one(
                 counted.append(replace(event, key_id=key.id))
         await count(database, counted)
         with statements_of(database) as sent:
-            await LimitsWorker(database).look(AT)
+            await BudgetNoticesWorker(database).look(AT)
         return len(sent)
 
     few = await look(1, 2)
@@ -114,34 +92,6 @@ async def test_many_keys_take_as_many_statements_as_one(
     events = [each for each in await told(database) if isinstance(each, KeyBudgetReachedEvent)]
     names = {event.data.name for event in events}
     assert names == {f"Key {number}" for number in range(1, 50) if number % 3}
-
-
-LAST_SECOND = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
-MIDNIGHT = LAST_SECOND + timedelta(seconds=1)
-
-
-async def test_what_is_passed_in_a_periods_last_second_is_told_after_it(
-    database: Database, applied: Catalog
-) -> None:
-    tenant = await subscribed(database, "free")
-    worker = LimitsWorker(database)
-    await worker.look(LAST_SECOND - timedelta(seconds=30))
-    await count(database, [used(tenant, LAST_SECOND, 1000)])
-    for _ in range(2):
-        await worker.look(MIDNIGHT + timedelta(seconds=30))
-        await LimitsWorker(database).look(MIDNIGHT + timedelta(minutes=59))
-    [event] = await told(database)
-    assert isinstance(event, QuotaReachedEvent)
-    assert (event.data.percent, event.data.resets_at) == (100, MIDNIGHT)
-
-
-async def test_what_was_passed_long_ago_is_told_no_more(
-    database: Database, applied: Catalog
-) -> None:
-    tenant = await subscribed(database, "free")
-    await count(database, [used(tenant, LAST_SECOND, 1000)])
-    await LimitsWorker(database).look(MIDNIGHT + timedelta(hours=1))
-    assert await told(database) == []
 
 
 @pytest.mark.parametrize("made_at", [AT, MIDNIGHT])
@@ -159,14 +109,7 @@ async def test_a_keys_day_that_ended_is_told_of_if_the_key_was_there(
         key = await create_key(connection, owner, wanted)
         await connection.execute(update(api_keys).values(created_at=made_at))
     await count(database, [replace(used(tenant, LAST_SECOND, 100_000_000), key_id=key.id)])
-    await LimitsWorker(database).look(MIDNIGHT + timedelta(seconds=30))
+    await BudgetNoticesWorker(database).look(MIDNIGHT + timedelta(seconds=30))
     events = await told(database)
     ends = [each.data.resets_at for each in events if isinstance(each, KeyBudgetReachedEvent)]
     assert ends == ([MIDNIGHT] if made_at == AT else [])
-
-
-async def test_who_has_no_plan_has_no_limits(database: Database, applied: Catalog) -> None:
-    tenant = await subscribed(database, "free", since=datetime(2026, 6, 1, tzinfo=UTC))
-    await count(database, [used(tenant, AT, 5000)])
-    assert await LimitsWorker(database).look(AT) == 1
-    assert await told(database) == []

@@ -1,4 +1,4 @@
-"""What is left of budgets that are no more: labels' that were deleted, any that were removed."""
+"""Clears up after budgets that were removed: their states, and holds that have lapsed."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PASS_SECONDS: Final = 3600.0
 """Nothing waits for it: what has lapsed counts no more, and what is kept of a budget is a row."""
 
 
-class ForgettingPass:
-    """Forgets what is left of ended budgets. Any number may run at once."""
+class EndedBudgetsPass:
+    """Clears up after budgets that were removed. Any number may run at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class ForgettingPass:
         async def act() -> None:
             await forget_ended_budgets(self._database, datetime.now(UTC))
 
-        await every(PASS_SECONDS, act, stop, name="forgetting")
+        await every(PASS_SECONDS, act, stop, name="ended_budgets")
 
 
 async def forget_ended_budgets(database: Database, now: datetime) -> int:

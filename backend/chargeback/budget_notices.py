@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import select
@@ -20,6 +19,7 @@ from backend.kit.periodic import every
 from backend.outbox.notices import LATE, Notice
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import ZERO, exact_arithmetic, money
+from backend.pricing.thresholds import threshold_reached
 from backend.settings import Settings
 from backend.spend.gathering import usage_version
 from backend.storage.database import Database
@@ -27,11 +27,9 @@ from backend.storage.tables import chargeback_policies
 from backend_client.types.notifications import DepartmentBudgetReached, NotificationKind
 
 EVERY_SECONDS: Final = 900.0
-THRESHOLDS: Final = (100, 80)
-"""Percentages of a budget at which its department's tenant is told, the highest first."""
 
 
-class BudgetsWorker:
+class DepartmentBudgetsWorker:
     """Looks at the budgets of tenants whose usage changed. Any number may run at once."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
@@ -45,7 +43,7 @@ class BudgetsWorker:
         async def act() -> None:
             await self.look(datetime.now(UTC))
 
-        await every(EVERY_SECONDS, act, stop, name="budgets")
+        await every(EVERY_SECONDS, act, stop, name="department_budgets")
 
     async def look(self, now: datetime) -> int:
         """Enqueue what is due; return how many tenants were looked at."""
@@ -57,13 +55,13 @@ class BudgetsWorker:
                 version = await usage_version(connection, tenant_id)
                 if self._seen.get(tenant_id) == version:
                     continue
-                await notify_of_budgets(connection, self._settings, tenant_id, now)
+                await notify_of_department_budgets(connection, self._settings, tenant_id, now)
             self._seen[tenant_id] = version
             looked += 1
         return looked
 
 
-async def notify_of_budgets(
+async def notify_of_department_budgets(
     connection: AsyncConnection, settings: Settings, tenant_id: str, now: datetime
 ) -> None:
     """Enqueue a notice of each budget of the running month that is passed: once a threshold.
@@ -85,8 +83,9 @@ def budget_notices(book: MonthBook, now: datetime) -> Iterable[Notice]:
     month, currency = book.month.first_day, book.tenant.currency
     for unit in book.last.tree.units.values():
         spent = spent_of.get(unit.code, ZERO)
-        percent = _passed(spent, unit.budget)
-        if unit.budget is not None and percent is not None:
+        if unit.budget is None:
+            continue
+        if (percent := threshold_reached(spent, unit.budget)) is not None:
             data = DepartmentBudgetReached(
                 month=month,
                 code=unit.code,
@@ -97,13 +96,6 @@ def budget_notices(book: MonthBook, now: datetime) -> Iterable[Notice]:
             )
             kind = NotificationKind.DEPARTMENT_BUDGET_REACHED
             yield Notice(kind, book.tenant.id, f"{month} {unit.code} {percent}", data, now)
-
-
-def _passed(spent: Decimal, budget: Decimal | None) -> int | None:
-    """Return the highest threshold that is reached; None if none is, or there is no budget."""
-    if budget is None:
-        return None
-    return next((percent for percent in THRESHOLDS if spent * 100 >= budget * percent), None)
 
 
 async def _with_budgets(connection: AsyncConnection) -> list[str]:
