@@ -134,8 +134,8 @@ async def make_key(installation: CrashableInstallation, plan: str) -> Target:
 
 async def key_of(installation: CrashableInstallation, tenant_id: str) -> str:
     """Make a key by way of a person's session, as the portal does."""
-    from backend.accounts.members import add_member, upsert_user
-    from backend.accounts.sessions import begin_session
+    from backend.accounts.members.members import add_member, upsert_user
+    from backend.accounts.sessions.sessions import begin_session
     from backend_client.types.accounts import Role
 
     database = Database(installation.database_url, pool_size=1)

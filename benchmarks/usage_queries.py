@@ -26,7 +26,7 @@ import asyncpg
 import httpx
 
 from backend.accounts.applications import list_applications
-from backend.accounts.keys import create_key
+from backend.accounts.keys.keys import create_key
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
 from backend.accounts.tenants import create_tenant
 from backend.metering.counting.daily import rebuild_days

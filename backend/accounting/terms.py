@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounting.errors import BookTermsChanged
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.storage.tables import book_terms
 from backend_client.types.accounting import BookTerms, BookTermsPut, BookTermsVersion

@@ -19,7 +19,8 @@ from backend.accounts.errors import (
     OriginNotAllowed,
 )
 from backend.accounts.guesses import Guesses
-from backend.accounts.operators import operates
+from backend.accounts.keys.web_origins import is_of
+from backend.accounts.members.operators import operates
 from backend.accounts.principal import (
     OPERATOR_PERMISSIONS,
     OPERATOR_SCOPE_PERMISSIONS,
@@ -29,7 +30,6 @@ from backend.accounts.principal import (
     Principal,
 )
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret, is_mistyped
-from backend.accounts.web_origins import is_of
 from backend.kit.origin import origin
 from backend.kit.remembered import Outages, Remembered
 from backend.storage.database import Database

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import create_application
-from backend.accounts.audit import forget_tenant, record
+from backend.accounts.audit.writing import forget_tenant, record
 from backend.accounts.clocks import check_start, start_clock
 from backend.accounts.errors import (
     TenantNotFound,

@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
 from backend.accounts.authenticator import Authenticator
-from backend.accounts.failed_sign_ins import FailedSignIns
 from backend.accounts.guesses import Guesses
-from backend.accounts.identity import IdentityProvider
-from backend.accounts.secret_scanning import SecretScanner
+from backend.accounts.keys.secret_scanning import SecretScanner
+from backend.accounts.sessions.failed_sign_ins import FailedSignIns
+from backend.accounts.sessions.identity import IdentityProvider
 from backend.api import problems
 from backend.api.body_limits import BodyBudget
 from backend.api.cross_origin import CrossOrigin

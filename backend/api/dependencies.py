@@ -12,11 +12,11 @@ from fastapi.security import HTTPBearer
 
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.errors import InvalidCredential, ViewingOnly
-from backend.accounts.failed_sign_ins import FailedSignIns
 from backend.accounts.guesses import Guesses
-from backend.accounts.identity import IdentityProvider
+from backend.accounts.keys.secret_scanning import SecretScanner
 from backend.accounts.principal import OPERATOR_PERMISSIONS, Permission, Principal
-from backend.accounts.secret_scanning import SecretScanner
+from backend.accounts.sessions.failed_sign_ins import FailedSignIns
+from backend.accounts.sessions.identity import IdentityProvider
 from backend.api.body_limits import BodyBudget
 from backend.api.errors import CredentialMissing
 from backend.api.public_questions import PublicQuestions

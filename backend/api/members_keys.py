@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import Query
 
-from backend.accounts.members import KeysLeft
+from backend.accounts.members.members import KeysLeft
 from backend.api.example_values import TAIL
 from backend.errors import InvalidInput
 

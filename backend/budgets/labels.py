@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.budgets import budget_of, budget_values
 from backend.accounts.current_role import role_now
 from backend.accounts.idempotency import claim_key

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Exists, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import find_application
-from backend.accounts.keys import find_key
+from backend.accounts.keys.keys import find_key
 from backend.budgets.errors import ApplicationWithoutBudget, KeyWithoutBudget
 from backend.budgets.owners import (
     BudgetOwner,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.audit.writing import NO_TENANT, record
 from backend.accounts.principal import Principal
 from backend.catalog.published import apply_catalog
 from backend_client.types.catalog import Catalog, CatalogApplied

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.errors import TenantNotFound
 from backend.accounts.principal import Principal
 from backend.chargeback.errors import PolicyChanged, PolicyLocked, PolicyNotFound, PolicyNotValid

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.operator_keys import (
+from backend.accounts.keys.operator_keys import (
     create_operator_key,
     list_operator_keys,
     revoke_operator_key,

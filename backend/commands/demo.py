@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from backend.accounts.operator_keys import temporary_operator_key
-from backend.accounts.sessions import local_person
+from backend.accounts.keys.operator_keys import temporary_operator_key
+from backend.accounts.sessions.sessions import local_person
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
 from backend.demo.measures import forget_measures, measure

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.keys import change_key, list_keys
+from backend.accounts.keys.keys import change_key, list_keys
 from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import find_tenant
 from backend.commands.accounts import PAGE, all_pages, checked, in_database, show, time_of

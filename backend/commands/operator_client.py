@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from backend.accounts.operator_keys import temporary_operator_key
+from backend.accounts.keys.operator_keys import temporary_operator_key
 from backend.commands.database import ready_database
 from backend.engines.running import running_api_url, running_settings
 from backend.errors import CommandError

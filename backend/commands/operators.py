@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.members import LOCAL_ISSUER
-from backend.accounts.operators import (
+from backend.accounts.members.members import LOCAL_ISSUER
+from backend.accounts.members.operators import (
     PersonNamed,
     grant_operator,
     list_operators,

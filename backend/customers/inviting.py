@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.invitations import invite
+from backend.accounts.members.invitations import invite
 from backend.accounts.principal import Principal
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices

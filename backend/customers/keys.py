@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts import keys, rotation
+from backend.accounts.keys import keys, rotation
 from backend.accounts.principal import Principal
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices

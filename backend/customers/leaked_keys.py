@@ -10,9 +10,9 @@ from typing import Final, Literal
 from sqlalchemy import Row, and_, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import NO_TENANT, record
-from backend.accounts.keys import revoke_keys
-from backend.accounts.operator_keys import revoke_operator_key
+from backend.accounts.audit.writing import NO_TENANT, record
+from backend.accounts.keys.keys import revoke_keys
+from backend.accounts.keys.operator_keys import revoke_operator_key
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, hash_secret, is_mistyped
 from backend.outbox.notices import Notice

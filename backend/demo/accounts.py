@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import create_application, list_applications
-from backend.accounts.audit import record
-from backend.accounts.keys import create_key, list_keys
-from backend.accounts.members import add_member
+from backend.accounts.audit.writing import record
+from backend.accounts.keys.keys import create_key, list_keys
+from backend.accounts.members.members import add_member
 from backend.accounts.principal import COMMAND_LINE, ROLE_PERMISSIONS, Principal
 from backend.accounts.tenants import create_tenant, delete_tenant, find_tenant
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant

@@ -16,7 +16,7 @@ from sqlalchemy import Integer, RowMapping, Text, bindparam, insert, select, tex
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant

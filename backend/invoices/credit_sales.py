@@ -15,7 +15,7 @@ from fractions import Fraction
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.invoices.billing_cursors import unbilled

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of

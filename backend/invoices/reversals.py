@@ -12,7 +12,7 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.ids import new_id

@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.errors import InvalidInput

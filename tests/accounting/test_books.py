@@ -11,8 +11,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.catalog.published import apply_catalog
 from backend.invoices.credit_notes import credit
 from backend.invoices.settling import record_payment, write_off

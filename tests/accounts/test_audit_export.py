@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backend.accounts.audit_export import COLUMNS, audit_csv, audit_lines
+from backend.accounts.audit.export import COLUMNS, audit_csv, audit_lines
 from backend_client.types.audit import AuditEntry
 
 pytestmark = pytest.mark.fast

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.errors import AddressNotAllowed
-from backend.accounts.web_origins import is_of
+from backend.accounts.keys.web_origins import is_of
 from backend.catalog.published import apply_catalog
 from backend.errors import Unauthenticated
 from backend.kit.origin import request_from

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from backend.accounts.authenticator import Authenticator
-from backend.accounts.members import upsert_user
+from backend.accounts.members.members import upsert_user
 from backend.accounts.principal import Permission
 from backend.catalog.published import apply_catalog, load_catalog
 from backend.engines.runfile import RunFile, run_file_path

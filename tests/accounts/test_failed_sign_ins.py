@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.accounts.errors import InvalidIdentityToken
-from backend.accounts.failed_sign_ins import FailedSignIns
+from backend.accounts.sessions.failed_sign_ins import FailedSignIns
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries
 

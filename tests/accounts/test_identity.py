@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from backend.accounts.identity import IdentityProvider
+from backend.accounts.sessions.identity import IdentityProvider
 from backend.errors import Unauthenticated, Unavailable
 from tests.support.serving import served
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import COMMAND_LINE
 from backend.storage.database import Database
 from backend.storage.tables import invitations

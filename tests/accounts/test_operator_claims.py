@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.accounts.operators import in_group
+from backend.accounts.members.operators import in_group
 
 pytestmark = pytest.mark.fast
 

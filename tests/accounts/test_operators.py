@@ -11,7 +11,7 @@ from oidc_provider_mock import User, run_server_in_thread
 from sqlalchemy import select, update
 
 from backend.accounts.authenticator import KNOWN_SECONDS
-from backend.accounts.operators import (
+from backend.accounts.members.operators import (
     PersonNamed,
     grant_operator,
     list_operators,

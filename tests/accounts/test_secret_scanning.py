@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.accounts.errors import ScannerKeysUnavailable, ScanSignatureWrong
-from backend.accounts.secret_scanning import MOST_MATCHES, Match, SecretScanner
+from backend.accounts.keys.secret_scanning import MOST_MATCHES, Match, SecretScanner
 from backend.errors import MalformedRequest
 from tests.accounts.scanner_double import ScannerDouble
 from tests.support.serving import served

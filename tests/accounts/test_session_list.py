@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from backend.accounts.sessions import begin_session
+from backend.accounts.sessions.sessions import begin_session
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient, Forbidden, NotFound, Unauthenticated
 from backend_client.types.accounts import Role, SignInSeen

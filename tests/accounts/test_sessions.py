@@ -10,10 +10,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from backend.accounts.audit_log import AuditQuestion, list_audit
+from backend.accounts.audit.queries import AuditQuestion, list_audit
 from backend.accounts.authenticator import Authenticator
-from backend.accounts.members import add_member
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member
+from backend.accounts.sessions.sessions import begin_session
 from backend.api.app import create_app
 from backend.errors import Unauthenticated
 from backend.settings import Settings

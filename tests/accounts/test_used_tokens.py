@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from backend.accounts.errors import InvalidIdentityToken
-from backend.accounts.used_tokens import use_once
+from backend.accounts.sessions.used_tokens import use_once
 from backend.storage.database import Database
 
 pytestmark = pytest.mark.engine

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import insert, update
 
-from backend.accounts.audit_log import AuditQuestion, list_audit
+from backend.accounts.audit.queries import AuditQuestion, list_audit
 from backend.api.dependencies import OPEN_TO_VIEWERS
 from backend.storage.database import Database
 from backend.storage.tables import gateway_requests, request_bodies, sessions

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.ids import new_id
 from backend.metering.counting.labels import declare_label
 from backend.storage.database import Database

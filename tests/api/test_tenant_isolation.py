@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.members import add_member, upsert_user
+from backend.accounts.members.members import add_member, upsert_user
 from backend.accounts.principal import ROLE_PERMISSIONS, SCOPE_PERMISSIONS
-from backend.accounts.sessions import begin_session
+from backend.accounts.sessions.sessions import begin_session
 from backend.metering.refusals.refusal import Refusal
 from backend.metering.refusals.tally import RefusalTally
 from backend.metering.refusals.writing import RefusalWriter

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import select, update
 
 from backend.accounts.applications import create_application
-from backend.accounts.keys import create_key
+from backend.accounts.keys.keys import create_key
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
 from backend.budgets.notices import BudgetNoticesWorker
 from backend.outbox.events import event_from

@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.pricing.periods import billing_period
 from backend.settings import Settings
 from backend.storage.database import Database

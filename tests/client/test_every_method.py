@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.catalog.published import load_catalog
 from backend.storage.database import Database
 from backend_client import (

@@ -13,8 +13,8 @@ from pydantic import HttpUrl
 from sqlalchemy import select
 from starlette.types import Scope, Send
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.customers.profiles import set_details
 from backend.customers.tax_ids import look_up_due
 from backend.errors import InvalidInput

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from backend.accounts.members import memberships
-from backend.accounts.operator_keys import temporary_operator_key
-from backend.accounts.sessions import local_person
+from backend.accounts.keys.operator_keys import temporary_operator_key
+from backend.accounts.members.members import memberships
+from backend.accounts.sessions.sessions import local_person
 from backend.accounts.tenants import create_tenant
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted

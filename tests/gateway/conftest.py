@@ -12,8 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.engines.model import MODEL
 from backend.kit.tls import tls_context
 from backend.settings import Settings, Upstream

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from backend.accounts.applications import create_application
-from backend.accounts.keys import create_key
+from backend.accounts.keys.keys import create_key
 from backend.accounts.principal import COMMAND_LINE
 from backend.gateway.errors import KeyLimited
 from backend.gateway.limits.buckets import Bucket

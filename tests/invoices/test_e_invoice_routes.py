@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.catalog.published import apply_catalog
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import Page, WebSocket, expect
 
-from backend.accounts.keys import create_key
-from backend.accounts.members import add_member, upsert_user
+from backend.accounts.keys.keys import create_key
+from backend.accounts.members.members import add_member, upsert_user
 from backend.accounts.principal import COMMAND_LINE
 from backend.storage.database import Database
 from backend_client.types.accounts import ApiKeyCreate, Role

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.operator_keys import ALL_SCOPES, create_operator_key
+from backend.accounts.keys.operator_keys import ALL_SCOPES, create_operator_key
 from backend.accounts.principal import COMMAND_LINE
 from backend_client.types.operator_keys import OperatorKeyCreate, OperatorScope
 

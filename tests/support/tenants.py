@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend.accounts.applications import list_applications
-from backend.accounts.keys import create_key
-from backend.accounts.members import add_member, upsert_user
+from backend.accounts.keys.keys import create_key
+from backend.accounts.members.members import add_member, upsert_user
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
-from backend.accounts.sessions import begin_session
+from backend.accounts.sessions.sessions import begin_session
 from backend.accounts.tenants import create_tenant
 from backend.storage.database import Database
 from backend_client.types.accounts import ApiKeyCreate, Role, Scope, TenantCreate

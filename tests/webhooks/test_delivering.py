@@ -12,7 +12,7 @@ from sqlalchemy import select
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
-from backend.accounts.members import add_member, upsert_user
+from backend.accounts.members.members import add_member, upsert_user
 from backend.invoices.letters.writing import CustomerLetters
 from backend.kit.sealing import Sealer
 from backend.outbox.events import event_from

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from backend.accounts.audit_export import audit_csv, audit_lines
-from backend.accounts.audit_log import AuditQuestion, every_entry, list_audit
+from backend.accounts.audit.export import audit_csv, audit_lines
+from backend.accounts.audit.queries import AuditQuestion, every_entry, list_audit
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.api.example_values import TAIL

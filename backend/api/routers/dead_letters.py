@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.audit.writing import NO_TENANT, record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
 from backend.api.errors import EventsRefused

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from backend.accounts.errors import InvitationNotFound
-from backend.accounts.invitations import (
+from backend.accounts.members.invitations import (
     accept_invitation,
     invite,
     list_invitations,

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from backend.accounts.clocks import now_of
-from backend.accounts.keys import (
+from backend.accounts.keys.keys import (
     change_key,
     find_key,
     list_keys,
 )
+from backend.accounts.keys.rotation import end_grace
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.rotation import end_grace
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
     IdempotencyKey,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.sessions import who_is
+from backend.accounts.sessions.sessions import who_is
 from backend.accounts.tenants import rename_own_tenant
 from backend.api.dependencies import Caller, ServicesNow, needs
 from backend_client.types.accounts import Me, OwnTenantChange, Tenant

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from backend.accounts.operator_keys import (
+from backend.accounts.keys.operator_keys import (
     create_operator_key,
     list_operator_keys,
     revoke_operator_key,

@@ -9,18 +9,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record, record_sign_in
+from backend.accounts.audit.writing import record, record_sign_in
 from backend.accounts.errors import PersonRequired
-from backend.accounts.identity import Identity
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.session_list import (
+from backend.accounts.sessions.identity import Identity
+from backend.accounts.sessions.listing import (
     end_all_of,
     end_one,
     end_others,
     list_of_member,
     list_sessions,
 )
-from backend.accounts.sessions import (
+from backend.accounts.sessions.sessions import (
     begin_session,
     begin_view,
     end_session,
@@ -29,9 +29,9 @@ from backend.accounts.sessions import (
     switch_tenant,
     who_is,
 )
-from backend.accounts.signing_in import sign_in
+from backend.accounts.sessions.signing_in import sign_in
+from backend.accounts.sessions.used_tokens import use_once
 from backend.accounts.tenants import find_tenant, tenant_defaults
-from backend.accounts.used_tokens import use_once
 from backend.api.dependencies import (
     Caller,
     PageCursor,

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from backend.accounts.invitations import list_invitations, revoke_invitation
-from backend.accounts.members import change_role, list_members, remove_member
+from backend.accounts.members.invitations import list_invitations, revoke_invitation
+from backend.accounts.members.members import change_role, list_members, remove_member
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.api.members_keys import KeysFor, KeysOfMember, keys_left

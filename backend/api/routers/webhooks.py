@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
 from backend.api.parameters import one_of

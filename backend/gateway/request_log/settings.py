@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import find_application
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.storage.tables import body_logging, request_bodies
 from backend_client.types.requests import BodyLogging

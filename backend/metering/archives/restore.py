@@ -16,7 +16,7 @@ import asyncpg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.metering.archives.archive import ARCHIVE_SCHEMA, ARCHIVING, ROWS_AT_ONCE, digest_of
 from backend.metering.counting.corrections import apply_pending

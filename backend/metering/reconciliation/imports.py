@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.audit.writing import NO_TENANT, record
 from backend.accounts.principal import Principal
 from backend.ids import new_id
 from backend.metering.errors import ImportInterrupted

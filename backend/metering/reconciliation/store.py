@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import RowMapping, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.audit.writing import NO_TENANT, record
 from backend.accounts.principal import Principal
 from backend.kit.pages import Cursor, page_of
 from backend.metering.errors import DiscrepancyNotFound, DiscrepancyPageGone, ReconciliationNotFound

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
 from backend.accounts.applications import list_applications
-from backend.accounts.operator_keys import temporary_operator_key
+from backend.accounts.keys.operator_keys import temporary_operator_key
 from backend.accounts.tenants import create_tenant
 from backend.commands import event_import
 from backend.commands import events as command

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.kit.pages import Cursor
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, bucket_start

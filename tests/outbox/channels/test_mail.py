@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text, update
 
-from backend.accounts.members import add_member, upsert_user
+from backend.accounts.members.members import add_member, upsert_user
 from backend.customers.profiles import set_details
 from backend.ids import new_id
 from backend.invoices.credit_notes import credit

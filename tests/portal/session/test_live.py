@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from backend.accounts.members import add_member, upsert_user
-from backend.accounts.sessions import begin_session
+from backend.accounts.members.members import add_member, upsert_user
+from backend.accounts.sessions.sessions import begin_session
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient, Unavailable
 from backend_client.types.accounts import Role

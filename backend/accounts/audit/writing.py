@@ -1,4 +1,4 @@
-"""Writing the audit: who did what, from where. ``audit_log`` reads it."""
+"""Writing the audit: who did what, from where. ``queries`` reads it."""
 
 from __future__ import annotations
 

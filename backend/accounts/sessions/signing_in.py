@@ -8,11 +8,11 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.errors import NotInvited
-from backend.accounts.identity import Identity
-from backend.accounts.invitations import accept_addressed, join_by_link
-from backend.accounts.members import add_member, memberships, upsert_user
-from backend.accounts.operators import in_group, is_operator
-from backend.accounts.sessions import shorten_sessions
+from backend.accounts.members.invitations import accept_addressed, join_by_link
+from backend.accounts.members.members import add_member, memberships, upsert_user
+from backend.accounts.members.operators import in_group, is_operator
+from backend.accounts.sessions.identity import Identity
+from backend.accounts.sessions.sessions import shorten_sessions
 from backend.accounts.tenants import create_tenant, tenant_defaults
 from backend.ids import new_id
 from backend.settings import Settings

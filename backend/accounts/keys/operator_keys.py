@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.audit.writing import NO_TENANT, record
 from backend.accounts.errors import ExpiryPassed, OperatorKeyNotFound, ScopeNotHeld
 from backend.accounts.principal import COMMAND_LINE, OPERATOR_SCOPE_PERMISSIONS, Principal
 from backend.accounts.secrets import OPERATOR_KEY, new_secret

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, RowMapping, delete, func, or_, select, upd
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.current_role import role_now
 from backend.accounts.errors import (
     HeirNotAllowed,
@@ -19,7 +19,7 @@ from backend.accounts.errors import (
     OwnerRequired,
     RoleNotAssignable,
 )
-from backend.accounts.keys import hand_over_keys, keys_made_by, revoke_keys
+from backend.accounts.keys.keys import hand_over_keys, keys_made_by, revoke_keys
 from backend.accounts.principal import ROLE_PERMISSIONS, Permission, Principal
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of

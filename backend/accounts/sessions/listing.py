@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.errors import MemberNotFound, SessionNotFound
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import hash_secret

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.errors import OperatorHasNoTenant, TenantNotFound
-from backend.accounts.members import LOCAL_ISSUER, add_member, memberships, upsert_user
-from backend.accounts.operators import operates
+from backend.accounts.members.members import LOCAL_ISSUER, add_member, memberships, upsert_user
+from backend.accounts.members.operators import operates
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import SESSION, hash_secret, new_secret
 from backend.accounts.tenants import TenantDefaults, create_tenant, find_tenant

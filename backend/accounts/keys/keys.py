@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import application_for_keys, check_limited_models
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.budgets import budget_of, budget_values
 from backend.accounts.current_role import role_now
 from backend.accounts.errors import (

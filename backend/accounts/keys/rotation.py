@@ -8,9 +8,9 @@ from typing import Final
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.errors import TooManySecrets
-from backend.accounts.keys import find_key, locked_key, require_key
+from backend.accounts.keys.keys import find_key, locked_key, require_key
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import API_KEY, new_secret
 from backend.storage.tables import api_keys, retired_secrets

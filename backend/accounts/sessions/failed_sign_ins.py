@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 
-from backend.accounts.audit import record_failed_sign_in
+from backend.accounts.audit.writing import record_failed_sign_in
 from backend.errors import FareboxError, Forbidden, Unauthenticated
 from backend.storage.database import Database
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.audit.writing import record
 from backend.accounts.current_role import role_now
 from backend.accounts.errors import (
     AlreadyMember,
@@ -18,7 +18,7 @@ from backend.accounts.errors import (
     PersonRequired,
     RoleNotAssignable,
 )
-from backend.accounts.members import LOCAL_ISSUER, add_member, memberships
+from backend.accounts.members.members import LOCAL_ISSUER, add_member, memberships
 from backend.accounts.principal import ROLE_PERMISSIONS, Permission, Principal
 from backend.accounts.secrets import INVITATION, hash_secret, new_secret
 from backend.ids import new_id
