@@ -28,7 +28,7 @@ from sqlalchemy import text
 
 from backend.catalog.published import apply_catalog
 from backend.engines.postgres import start_postgres
-from backend.invoices.run_processes import processors, run_in_parallel
+from backend.invoices.runs.processes import processors, run_in_parallel
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate

@@ -29,7 +29,7 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.engines.postgres import start_postgres
-from backend.invoices.run_processes import processors
+from backend.invoices.runs.processes import processors
 from backend.platforms.adapter import Attempt, Busy
 from backend.platforms.documents import Customer, InvoiceDocument
 from backend.platforms.queries import platform_statuses

@@ -23,7 +23,7 @@ from backend.accounting.rules.documents import (
     BookedTax,
 )
 from backend.accounting.rules.revenue import month_after
-from backend.invoices.issuing import CREDIT
+from backend.invoices.issuing.issuing import CREDIT
 from backend.invoices.rules.lines import INVOICED_BEFORE
 from backend.pricing.money import ZERO, round_to_minor_unit
 from backend.pricing.periods import INSTANT

@@ -29,7 +29,7 @@ from backend.api.quick_calls import QuickCalls
 from backend.api.routers import every_router
 from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
-from backend.invoices.previewing import TaxPreview
+from backend.invoices.drafts.previewing import TaxPreview
 from backend.invoices.taxing.service import tax_service_of
 from backend.kit.side_process import SideProcess
 from backend.metering.ingest.acceptance import Ingest

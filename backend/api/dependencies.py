@@ -22,7 +22,7 @@ from backend.api.errors import CredentialMissing
 from backend.api.public_questions import PublicQuestions
 from backend.gateway.gateway import Gateway
 from backend.gateway.protocols.routes import shape_of
-from backend.invoices.previewing import TaxPreview
+from backend.invoices.drafts.previewing import TaxPreview
 from backend.invoices.taxing.service import TaxService
 from backend.kit.side_process import SideProcess
 from backend.metering.ingest.acceptance import Ingest

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from backend.chargeback.rules.documents import CostDocument, CostKey, CostLine, shared_cost
-from backend.invoices.drafting import stored_line
+from backend.invoices.drafts.drafting import stored_line
 from backend.invoices.rules.lines import (
     CHARGE,
     INVOICED_BEFORE,

@@ -18,9 +18,9 @@ from backend.chargeback.rules.documents import CostDocument, Entry
 from backend.chargeback.rules.timeline import Timeline
 from backend.chargeback.rules.usage import PeriodUsage, UsageCell, period_usage
 from backend.chargeback.uninvoiced import invoiced_starts, uninvoiced_document, uninvoiced_id
-from backend.invoices.drafting import draft, load_context, period_lines
-from backend.invoices.late_usage import usage_marks
-from backend.invoices.previewing import LOOKS_BACK
+from backend.invoices.drafts.drafting import draft, load_context, period_lines
+from backend.invoices.drafts.late_usage import usage_marks
+from backend.invoices.drafts.previewing import LOOKS_BACK
 from backend.metering.queries.rated_usage import attributed_usage
 from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import BillingPeriod

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.chargeback.errors import ChargebackMonthNotFound
 from backend.chargeback.rules.timeline import Timeline, local_day
-from backend.invoices.billing_cursors import Unbilled, unbilled
+from backend.invoices.drafts.billing_cursors import Unbilled, unbilled
 from backend.pricing.periods import INSTANT, BillingPeriod
 from backend.spend.report import period_of
 from backend.storage.tables import billed_periods, chargeback_months

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.chargeback.from_rows import draft_document
 from backend.chargeback.rules.documents import CostDocument
-from backend.invoices.drafting import period_lines
+from backend.invoices.drafts.drafting import period_lines
 from backend.invoices.rules.lines import total_of
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import invoice_lines, invoices

@@ -16,7 +16,7 @@ from backend.chargeback.budget_notices import notify_of_department_budgets
 from backend.clocks.clocks import move_to, read_clock, stop_at
 from backend.clocks.due import next_stop
 from backend.errors import FareboxError
-from backend.invoices.billing_cursors import problem_of
+from backend.invoices.drafts.billing_cursors import problem_of
 from backend.invoices.worker import keep_invoices_of
 from backend.settings import Settings
 from backend.storage.database import Database

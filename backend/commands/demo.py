@@ -18,7 +18,7 @@ from backend.demo.load import all_events, send, until_counted
 from backend.demo.measures import forget_measures, measure
 from backend.engines.running import running_api_url, running_settings, running_url
 from backend.errors import ConfigurationError
-from backend.invoices.billing_cursors import lock_cursors, open_cursors
+from backend.invoices.drafts.billing_cursors import lock_cursors, open_cursors
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient

@@ -18,11 +18,11 @@ from backend.accounts.tenants import find_tenant
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import CommandError
-from backend.invoices.billing_cursors import LeftOut, left_out
-from backend.invoices.previewing import TaxPreview
+from backend.invoices.drafts.billing_cursors import LeftOut, left_out
+from backend.invoices.drafts.previewing import TaxPreview
 from backend.invoices.queries import read_invoices
-from backend.invoices.run_processes import processors, run_in_parallel
-from backend.invoices.runs import latest_runs
+from backend.invoices.runs.processes import processors, run_in_parallel
+from backend.invoices.runs.runs import latest_runs
 from backend.invoices.taxing.service import tax_service
 from backend.settings import Settings
 from backend_client.types.common import Page

@@ -1,8 +1,9 @@
 """Invoices: from a rated period to what is asked for, paid, credited or voided.
 
-``rules`` are pure. ``drafting`` rates what comes next, ``finalizing`` closes a period once, and
-``issuing`` numbers it. ``settling``, ``voiding`` and ``credit_notes`` change what an invoice still
-asks for; ``taxing`` decides the tax, ``paper`` prints, ``letters`` writes the customer's e-mails.
+``rules`` are pure. ``drafts`` rate what comes next, ``runs`` close each period once, and ``issuing``
+numbers what they ask for. ``settling``, ``payments`` and ``corrections`` change what an invoice
+still asks for; ``taxing`` decides the tax, ``paper`` prints, ``letters`` writes the customer's
+e-mails.
 
 Owns issued documents, their payments, and the customer's balance. Does not own what a period costs
 (``spend``) or credit (``wallets``). An invoice's period is what it bills; ``issued_at`` is the

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from backend.invoices.issuing import BALANCE
+from backend.invoices.issuing.issuing import BALANCE
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.pricing.money import ZERO, exact_arithmetic, money
 from backend_client.types.invoices import (

@@ -11,7 +11,8 @@ from sqlalchemy import RowMapping, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.catalog.published import plan_names
-from backend.invoices.billing_cursors import unbilled
+from backend.invoices.drafts.billing_cursors import unbilled
+from backend.invoices.drafts.previewing import TaxPreview, draft_invoice
 from backend.invoices.errors import CreditNoteNotFound, InvoiceNotFound
 from backend.invoices.from_rows import (
     credit_note_from,
@@ -20,8 +21,7 @@ from backend.invoices.from_rows import (
     payment_from,
     summary_from,
 )
-from backend.invoices.issuing import OWN_METHODS, TOP_UP
-from backend.invoices.previewing import TaxPreview, draft_invoice
+from backend.invoices.issuing.issuing import OWN_METHODS, TOP_UP
 from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.money import ZERO, money

@@ -13,7 +13,7 @@ from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.invoices.errors import InvoiceNotFound, PaymentReferenceReused
-from backend.invoices.issuing import BALANCE, OWN_METHODS, payment_row
+from backend.invoices.issuing.issuing import BALANCE, OWN_METHODS, payment_row
 from backend.invoices.rules.lifecycle import Balance, check_move, due
 from backend.invoices.rules.notices import paid_notice
 from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms

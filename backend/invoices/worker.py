@@ -12,15 +12,15 @@ from sqlalchemy import Select, select
 
 from backend.accounts.clocks import acted_on
 from backend.ids import new_id
-from backend.invoices.applying import apply_to_all
-from backend.invoices.billing_cursors import set_problem, unbilled
+from backend.invoices.drafts.billing_cursors import set_problem, unbilled
+from backend.invoices.drafts.in_advance import FeesAhead, fees_ahead
+from backend.invoices.drafts.leavers import tenants_that_left
 from backend.invoices.errors import TaxNotKnown
-from backend.invoices.finalizing import CAN_NOT_BE_RATED, bill_progress
-from backend.invoices.in_advance import FeesAhead, fees_ahead
-from backend.invoices.instalments import ask_for_instalments
-from backend.invoices.leavers import tenants_that_left
-from backend.invoices.reminders import remind
-from backend.invoices.runs import anything_due, begin_run, close_due_of, end_run, work
+from backend.invoices.issuing.instalments import ask_for_instalments
+from backend.invoices.payments.applying import apply_to_all
+from backend.invoices.payments.reminders import remind
+from backend.invoices.runs.finalizing import CAN_NOT_BE_RATED, bill_progress
+from backend.invoices.runs.runs import anything_due, begin_run, close_due_of, end_run, work
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.invoices.taxing.service import TaxService, tax_service
 from backend.kit.periodic import every

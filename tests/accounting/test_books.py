@@ -14,9 +14,9 @@ from sqlalchemy import select
 from backend.accounts.members.members import add_member, upsert_user
 from backend.accounts.sessions.sessions import begin_session
 from backend.catalog.published import apply_catalog
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
 from backend.invoices.settling import record_payment, write_off
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries

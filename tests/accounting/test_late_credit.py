@@ -11,9 +11,9 @@ import pytest
 from backend.accounting.queries import read_journal, revenue_schedule
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_terms
-from backend.invoices.applying import apply_to_all
-from backend.invoices.finalizing import bill_progress
-from backend.invoices.voiding import void
+from backend.invoices.corrections.voiding import void
+from backend.invoices.payments.applying import apply_to_all
+from backend.invoices.runs.finalizing import bill_progress
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.grants import add_grant

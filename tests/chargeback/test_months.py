@@ -32,9 +32,9 @@ from backend.chargeback.queries import MonthBook, list_months, month_book, previ
 from backend.commands.chargeback import chargeback
 from backend.customers.profiles import set_terms
 from backend.errors import CommandError
-from backend.invoices.credit_notes import credit
-from backend.invoices.finalizing import bill_progress
-from backend.invoices.voiding import void
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
+from backend.invoices.runs.finalizing import bill_progress
 from backend.metering.counting.corrections import Amended, CorrectionWanted, correct
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings

@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import delete_tenant
 from backend.customers.profiles import set_terms
-from backend.invoices.applying import account_balance, apply_to_all, apply_to_open, may_pay
-from backend.invoices.credit_notes import credit
-from backend.invoices.finalizing import bill_progress
-from backend.invoices.receiving import receive_payment, receive_refund
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.payments.applying import account_balance, apply_to_all, apply_to_open, may_pay
+from backend.invoices.payments.receiving import receive_payment, receive_refund
+from backend.invoices.runs.finalizing import bill_progress
 from backend.invoices.settling import record_payment
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from backend.customers.profiles import set_terms
-from backend.invoices.finalizing import bill_progress
+from backend.invoices.runs.finalizing import bill_progress
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.subscriptions.contracts import amend_contract, create_contract

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_terms
-from backend.invoices.finalizing import bill_progress
+from backend.invoices.runs.finalizing import bill_progress
 from backend.settings import Settings
 from backend.spend.simulation import simulate
 from backend.storage.database import Database

@@ -10,7 +10,7 @@ import pytest
 
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
 from backend.invoices.paper.as_csv import credit_note_csv
 from backend.invoices.paper.as_pdf import credit_note_pdf, print_credit_note
 from backend.invoices.queries import find_invoice, list_credit_notes

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details
 from backend.errors import Conflict
-from backend.invoices.applying import account_balance, apply_by_hand, apply_to_all
-from backend.invoices.credit_notes import credit
-from backend.invoices.credit_sales import refund_credit, settle_top_up
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
 from backend.invoices.electronic.building import invoice_document
-from backend.invoices.issuing import Received
-from backend.invoices.one_off import issue_one_off
+from backend.invoices.issuing.issuing import Received
+from backend.invoices.issuing.one_off import issue_one_off
 from backend.invoices.paper.as_csv import invoice_csv
 from backend.invoices.paper.as_pdf import invoice_pdf
+from backend.invoices.payments.applying import account_balance, apply_by_hand, apply_to_all
+from backend.invoices.payments.credit_sales import refund_credit, settle_top_up
 from backend.invoices.queries import as_printed, find_invoice, list_invoices
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.prepayment import Prepayment

@@ -16,17 +16,17 @@ from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details
 from backend.errors import FareboxError
 from backend.ids import new_id
-from backend.invoices.applying import apply_by_hand, apply_to_open
-from backend.invoices.billing_cursors import unbilled
-from backend.invoices.credit_notes import credit
-from backend.invoices.credit_sales import refund_credit, settle_top_up
-from backend.invoices.finalizing import finalize
-from backend.invoices.instalments import instalments_due
-from backend.invoices.one_off import issue_one_off
-from backend.invoices.returning import refund_balance, refund_payment, return_payment
-from backend.invoices.reversals import reverse_credit_note
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.reversals import reverse_credit_note
+from backend.invoices.corrections.voiding import void
+from backend.invoices.drafts.billing_cursors import unbilled
+from backend.invoices.issuing.instalments import instalments_due
+from backend.invoices.issuing.one_off import issue_one_off
+from backend.invoices.payments.applying import apply_by_hand, apply_to_open
+from backend.invoices.payments.credit_sales import refund_credit, settle_top_up
+from backend.invoices.payments.returning import refund_balance, refund_payment, return_payment
+from backend.invoices.runs.finalizing import finalize
 from backend.invoices.settling import record_payment, write_off
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, credit_notes, invoices, payments

@@ -11,8 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from backend.customers.profiles import set_terms
-from backend.invoices.applying import account_balance
-from backend.invoices.finalizing import bill_progress
+from backend.invoices.payments.applying import account_balance
+from backend.invoices.runs.finalizing import bill_progress
 from backend.invoices.settling import record_payment
 from backend.settings import Settings
 from backend.storage.database import Database

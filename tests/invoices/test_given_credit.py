@@ -8,13 +8,13 @@ import pytest
 
 from backend.accounting.queries import read_journal
 from backend.errors import FareboxError
-from backend.invoices.applying import account_balance
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.reversals import reverse_credit_note
+from backend.invoices.corrections.voiding import void
+from backend.invoices.payments.applying import account_balance
+from backend.invoices.payments.returning import refund_payment, return_payment
 from backend.invoices.queries import find_invoice
-from backend.invoices.returning import refund_payment, return_payment
-from backend.invoices.reversals import reverse_credit_note
 from backend.invoices.settling import record_payment
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.grants import add_grant

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details
 from backend.errors import Conflict, InvalidInput
-from backend.invoices.credit_notes import credit
-from backend.invoices.instalments import ask_for_instalments, check_tax
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
+from backend.invoices.issuing.instalments import ask_for_instalments, check_tax
 from backend.invoices.queries import find_invoice
 from backend.invoices.settling import record_payment
-from backend.invoices.voiding import void
 from backend.invoices.worker import keep_invoices_of
 from backend.settings import Settings
 from backend.storage.database import Database

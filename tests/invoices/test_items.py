@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Conflict, InvalidInput, NotFound
-from backend.invoices.billing_cursors import unbilled
-from backend.invoices.items import add_item, list_items, remove_item
-from backend.invoices.previewing import draft_invoice
+from backend.invoices.corrections.voiding import void
+from backend.invoices.drafts.billing_cursors import unbilled
+from backend.invoices.drafts.items import add_item, list_items, remove_item
+from backend.invoices.drafts.previewing import draft_invoice
 from backend.invoices.queries import find_invoice
 from backend.invoices.rules.items import item_lines
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

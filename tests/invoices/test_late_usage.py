@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from backend.customers.profiles import set_terms
-from backend.invoices.finalizing import bill_progress
-from backend.invoices.voiding import void
+from backend.invoices.corrections.voiding import void
+from backend.invoices.runs.finalizing import bill_progress
 from backend.metering.counting.corrections import CorrectionWanted, correct
 from backend.settings import Settings
 from backend.storage.database import Database

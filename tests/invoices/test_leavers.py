@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from backend.invoices.billing_cursors import open_cursors
+from backend.invoices.drafts.billing_cursors import open_cursors
 from backend.invoices.worker import bill_progress_of_all
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -13,14 +13,14 @@ from sqlalchemy import select, text
 from backend.customers.suspension import is_suspended
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
-from backend.invoices.applying import account_balance, apply_by_hand, apply_to_open
-from backend.invoices.credit_notes import credit
-from backend.invoices.one_off import issue_one_off
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
+from backend.invoices.issuing.one_off import issue_one_off
+from backend.invoices.payments.applying import account_balance, apply_by_hand, apply_to_open
+from backend.invoices.payments.reminders import remind
+from backend.invoices.payments.returning import refund_balance, refund_payment, return_payment
 from backend.invoices.queries import find_invoice
-from backend.invoices.reminders import remind
-from backend.invoices.returning import refund_balance, refund_payment, return_payment
 from backend.invoices.settling import record_payment, write_off
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import notifications

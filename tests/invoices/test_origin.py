@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.accounts.principal import COMMAND_LINE
-from backend.invoices.line_events import line_events
+from backend.invoices.drafts.line_events import line_events
 from backend.invoices.queries import find_invoice
 from backend.metering.archives.archive import archive_events, archiving
 from backend.metering.archives.restore import restore_archive

@@ -15,12 +15,12 @@ import pytest
 from backend.accounting.queries import read_journal
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details, set_terms
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
 from backend.invoices.electronic.building import credit_note_document, invoice_document
-from backend.invoices.finalizing import bill_progress
 from backend.invoices.paper.as_csv import invoice_csv
 from backend.invoices.paper.as_pdf import invoice_pdf
 from backend.invoices.queries import as_printed, find_invoice
+from backend.invoices.runs.finalizing import bill_progress
 from backend.platforms.reading import invoice_document as platform_document
 from backend.platforms.stripe.lines import line_forms
 from backend.settings import Settings

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.customers.dunning import next_step_at, steps_reached
 from backend.errors import Conflict
-from backend.invoices.numbering import credit_note_series, invoice_series, number_of
+from backend.invoices.issuing.numbering import credit_note_series, invoice_series, number_of
 from backend.invoices.paper import words
 from backend.invoices.paper.typeface import marked_up
 from backend.invoices.rules.lifecycle import Balance, check_move, due

@@ -15,16 +15,16 @@ from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details, set_terms
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
-from backend.invoices.applying import account_balance
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.reversals import reverse_credit_note
+from backend.invoices.corrections.voiding import void
 from backend.invoices.electronic.building import credit_note_document
 from backend.invoices.errors import EInvoiceNotExpressible
-from backend.invoices.finalizing import bill_progress
-from backend.invoices.one_off import issue_one_off
+from backend.invoices.issuing.one_off import issue_one_off
+from backend.invoices.payments.applying import account_balance
 from backend.invoices.queries import find_invoice
-from backend.invoices.reversals import reverse_credit_note
+from backend.invoices.runs.finalizing import bill_progress
 from backend.invoices.settling import record_payment
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.grants import add_grant

@@ -11,9 +11,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from backend.errors import Conflict, NotFound
-from backend.invoices.billing_cursors import lock_cursors, open_cursors, unbilled
-from backend.invoices.finalizing import finalize
-from backend.invoices.runs import begin_run, bill_batch, end_run, work
+from backend.invoices.drafts.billing_cursors import lock_cursors, open_cursors, unbilled
+from backend.invoices.runs.finalizing import finalize
+from backend.invoices.runs.runs import begin_run, bill_batch, end_run, work
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from backend.customers.profiles import set_details, set_terms
 from backend.customers.suspension import is_suspended
 from backend.errors import InvalidInput
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
 from backend.invoices.errors import (
     InvoiceAlreadyPaid,
     InvoiceFullyCredited,
@@ -20,11 +21,10 @@ from backend.invoices.errors import (
     InvoiceVoid,
     PaymentReferenceReused,
 )
-from backend.invoices.issuing import balances_of
+from backend.invoices.issuing.issuing import balances_of
+from backend.invoices.payments.reminders import remind
 from backend.invoices.queries import find_credit_note, find_invoice, list_invoices
-from backend.invoices.reminders import remind
 from backend.invoices.settling import record_payment, write_off
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import payments

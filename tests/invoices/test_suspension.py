@@ -11,7 +11,7 @@ from backend.accounts.principal import Permission, Principal
 from backend.customers.errors import PaymentOverdue
 from backend.gateway.admission import Admission
 from backend.ids import new_id
-from backend.invoices.reminders import remind
+from backend.invoices.payments.reminders import remind
 from backend.invoices.settling import write_off
 from backend.settings import Settings
 from backend.storage.database import Database

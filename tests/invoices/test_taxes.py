@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details, set_terms
 from backend.errors import Conflict
-from backend.invoices.credit_notes import credit
-from backend.invoices.finalizing import bill_progress
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
 from backend.invoices.paper.as_csv import invoice_csv
 from backend.invoices.paper.as_pdf import invoice_pdf
 from backend.invoices.queries import as_printed, find_invoice, list_invoices
-from backend.invoices.voiding import void
+from backend.invoices.runs.finalizing import bill_progress
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

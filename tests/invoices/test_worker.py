@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_terms
-from backend.invoices.finalizing import bill_progress
+from backend.invoices.runs.finalizing import bill_progress
 from backend.invoices.worker import InvoicesWorker, bill_progress_of_all
 from backend.settings import Settings
 from backend.storage.database import Database

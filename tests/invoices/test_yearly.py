@@ -13,13 +13,13 @@ import pytest
 
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_terms
-from backend.invoices.credit_notes import credit
-from backend.invoices.finalizing import bill_progress
-from backend.invoices.issuing import balances_of
-from backend.invoices.line_events import line_events
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.drafts.line_events import line_events
+from backend.invoices.issuing.issuing import balances_of
 from backend.invoices.paper.as_csv import invoice_csv
 from backend.invoices.paper.as_pdf import invoice_pdf
 from backend.invoices.queries import find_credit_note, find_invoice
+from backend.invoices.runs.finalizing import bill_progress
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.subscriptions.changes import cancel, change_plan

@@ -16,7 +16,7 @@ from playwright.async_api import Page, expect
 from sqlalchemy import select
 
 from backend.accounts.tenants import find_tenant
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
 from backend.metering.counting.daily import rebuild_days
 from backend.pricing.periods import BillingPeriod, billing_period
 from backend.settings import Settings

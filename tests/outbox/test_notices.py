@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from backend.invoices.credit_notes import credit
-from backend.invoices.reminders import remind
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
+from backend.invoices.payments.reminders import remind
 from backend.invoices.settling import record_payment
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.grants import add_grant

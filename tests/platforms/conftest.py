@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from backend.customers.profiles import profile_of
 from backend.ids import new_id
-from backend.invoices.issuing import ToIssue, issue
+from backend.invoices.issuing.issuing import ToIssue, issue
 from backend.invoices.rules.lines import ComposedLine, Item
 from backend.invoices.taxing.deciding import InvoiceTax, wire_tax
 from backend.invoices.taxing.untaxed import Untaxed, closing_day

@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 
 from backend.customers.profiles import set_details
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
 from backend.invoices.queries import find_invoice
 from backend.invoices.settling import record_payment, write_off
-from backend.invoices.voiding import void
 from backend.platforms.dispatches import KEYS_HOLD
 from backend.platforms.stripe.adapter import Stripe
 from backend.pricing.tax.lines import TaxRate

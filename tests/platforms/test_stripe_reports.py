@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 
 from backend.customers.suspension import is_suspended
 from backend.errors import InvalidInput
-from backend.invoices.issuing import balances_of
+from backend.invoices.issuing.issuing import balances_of
+from backend.invoices.payments.reminders import remind
 from backend.invoices.queries import find_invoice
-from backend.invoices.reminders import remind
 from backend.invoices.settling import record_payment
 from backend.platforms.configured import open_stripe
 from backend.platforms.errors import WebhookRefused

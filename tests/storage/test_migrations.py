@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.invoices.late_usage import usage_marks
+from backend.invoices.drafts.late_usage import usage_marks
 from backend.storage.database import Database
 from tests.storage.revisions import (
     Row,

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from backend.catalog.published import apply_catalog
 from backend.errors import InvalidInput
-from backend.invoices.billing_cursors import problem_of, unbilled
-from backend.invoices.drafting import load_context
+from backend.invoices.drafts.billing_cursors import problem_of, unbilled
+from backend.invoices.drafts.drafting import load_context
 from backend.invoices.worker import InvoicesWorker
 from backend.settings import Settings
 from backend.spend.queries import spend_report

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounting.queries import read_journal
-from backend.invoices.applying import account_balance
+from backend.invoices.payments.applying import account_balance
 from backend.pricing.money import exact_arithmetic, minor_digits, round_to_minor_unit
 from backend_client.types.accounting import ChartOfAccounts
 from backend_client.types.accounts import Tenant

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from backend.ids import new_id
-from backend.invoices.runs import begin_run, end_run, work
+from backend.invoices.runs.runs import begin_run, end_run, work
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from backend.invoices.runs import anything_due, begin_run, end_run, work
+from backend.invoices.runs.runs import anything_due, begin_run, end_run, work
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings

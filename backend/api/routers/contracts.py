@@ -13,7 +13,7 @@ from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import ServicesNow, needs
 from backend.api.path_parameters import ContractId, TenantId
 from backend.catalog.yaml_reading import parse_exactly
-from backend.invoices.instalments import check_tax
+from backend.invoices.issuing.instalments import check_tax
 from backend.subscriptions.contracts import amend_contract, create_contract, list_contracts
 from backend_client.types.common import Page
 from backend_client.types.contracts import (

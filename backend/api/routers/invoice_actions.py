@@ -15,21 +15,21 @@ from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, Serv
 from backend.api.path_parameters import CreditNoteId, InvoiceId, TenantId
 from backend.customers.profiles import profile_of, set_terms
 from backend.ids import new_id
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.reversals import reverse_credit_note
+from backend.invoices.corrections.voiding import void
 from backend.invoices.errors import NothingToInvoice
-from backend.invoices.finalizing import finalize
-from backend.invoices.one_off import issue_one_off
+from backend.invoices.issuing.one_off import issue_one_off
 from backend.invoices.queries import (
     find_credit_note,
     find_invoice,
     read_invoice,
     read_invoices,
 )
-from backend.invoices.reversals import reverse_credit_note
-from backend.invoices.runs import latest_runs
+from backend.invoices.runs.finalizing import finalize
+from backend.invoices.runs.runs import latest_runs
 from backend.invoices.settling import record_payment, write_off
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
-from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend_client.types.common import Page
 from backend_client.types.invoices import (

@@ -17,7 +17,7 @@ from backend.api.dependencies import (
     needs,
 )
 from backend.api.path_parameters import InvoiceItemId, TenantId
-from backend.invoices.items import add_item, list_items, remove_item
+from backend.invoices.drafts.items import add_item, list_items, remove_item
 from backend_client.types.common import Page
 from backend_client.types.invoice_items import InvoiceItem, InvoiceItemCreate
 

@@ -11,9 +11,9 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, ServicesNow, needs
 from backend.api.path_parameters import InvoiceId, PaymentId, TenantId
-from backend.invoices.applying import account_balance, apply_by_hand
+from backend.invoices.payments.applying import account_balance, apply_by_hand
+from backend.invoices.payments.returning import refund_balance, refund_payment, return_payment
 from backend.invoices.queries import find_invoice
-from backend.invoices.returning import refund_balance, refund_payment, return_payment
 from backend_client.types.balance import AccountBalance
 from backend_client.types.invoices import (
     ApplyToInvoice,

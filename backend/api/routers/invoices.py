@@ -15,10 +15,10 @@ from backend.api.parameters import KnownETag
 from backend.api.path_parameters import InvoiceId, LineNumber
 from backend.customers.profiles import profile_of, set_details
 from backend.customers.tax_ids import tax_id_check
-from backend.invoices.applying import account_balance
-from backend.invoices.line_events import line_events
+from backend.invoices.drafts.line_events import line_events
 from backend.invoices.paper.as_csv import invoice_csv
 from backend.invoices.paper.as_pdf import print_invoice
+from backend.invoices.payments.applying import account_balance
 from backend.invoices.queries import (
     as_printed,
     find_invoice,

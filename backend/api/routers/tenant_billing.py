@@ -15,7 +15,7 @@ from backend.api.path_parameters import TenantId
 from backend.api.tenant_scope import customer
 from backend.customers.profiles import profile_of, set_details
 from backend.customers.tax_ids import look_up_now, tax_id_check
-from backend.invoices.applying import account_balance
+from backend.invoices.payments.applying import account_balance
 from backend.subscriptions.changes import cancel, pause, resume
 from backend.subscriptions.contracts import list_contracts
 from backend.subscriptions.coupons import redeem, redeemed_by

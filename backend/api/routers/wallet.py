@@ -19,7 +19,7 @@ from backend.api.dependencies import (
 )
 from backend.api.parameters import BalanceInstant
 from backend.api.path_parameters import GrantId, TenantId, TopUpId
-from backend.invoices.credit_sales import refund_credit, settle_top_up
+from backend.invoices.payments.credit_sales import refund_credit, settle_top_up
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.wallets.grants import add_grant
 from backend.wallets.queries import (

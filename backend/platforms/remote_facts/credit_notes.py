@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError
-from backend.invoices.credit_notes import credit_total
+from backend.invoices.corrections.credit_notes import credit_total
 from backend.platforms.adapter import CreditedThere
 from backend.platforms.drift import VOIDED_THERE, Difference, record_drift
 from backend.platforms.remote_ids import keep_remote_id, own_object

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError
-from backend.invoices.receiving import hold_dunning, release_dunning
-from backend.invoices.returning import take_back_by_platform
+from backend.invoices.payments.receiving import hold_dunning, release_dunning
+from backend.invoices.payments.returning import take_back_by_platform
 from backend.platforms.adapter import Disputed
 from backend.platforms.drift import Difference, record_drift
 from backend.platforms.remote_ids import own_object

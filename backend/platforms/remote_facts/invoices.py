@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.invoices.receiving import hold_dunning, receive_payment, release_dunning
+from backend.invoices.payments.receiving import hold_dunning, receive_payment, release_dunning
 from backend.platforms.adapter import InvoiceMoved
 from backend.platforms.drift import VOIDED_THERE, compare_invoice
 from backend.platforms.remote_ids import note_state

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError
-from backend.invoices.credit_sales import refund_credit
-from backend.invoices.issuing import Received
-from backend.invoices.receiving import hold_dunning, receive_refund
+from backend.invoices.issuing.issuing import Received
+from backend.invoices.payments.credit_sales import refund_credit
+from backend.invoices.payments.receiving import hold_dunning, receive_refund
 from backend.platforms.adapter import MoneyBack
 from backend.platforms.drift import Difference, record_drift
 from backend.platforms.remote_ids import own_object

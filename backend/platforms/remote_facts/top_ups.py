@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
-from backend.invoices.credit_sales import settle_top_up
+from backend.invoices.payments.credit_sales import settle_top_up
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.platforms.adapter import ToppedUp
 from backend.platforms.drift import Difference, record_drift

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from backend.invoices.billing_cursors import left_out
-from backend.invoices.finalizing import finalize
-from backend.invoices.previewing import TaxPreview
+from backend.invoices.drafts.billing_cursors import left_out
+from backend.invoices.drafts.previewing import TaxPreview
 from backend.invoices.queries import read_invoice, read_invoices
+from backend.invoices.runs.finalizing import finalize
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.settings import Settings
 from backend.storage.database import Database

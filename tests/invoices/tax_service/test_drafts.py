@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 from starlette.responses import Response
 
 from backend.customers.profiles import set_terms
+from backend.invoices.drafts.previewing import NOT_KNOWN, TaxPreview
 from backend.invoices.errors import TaxNotKnown
-from backend.invoices.finalizing import finalize
 from backend.invoices.paper.as_pdf import invoice_pdf
-from backend.invoices.previewing import NOT_KNOWN, TaxPreview
 from backend.invoices.queries import as_printed, read_invoices
+from backend.invoices.runs.finalizing import finalize
 from backend.invoices.taxing.answers import TaxAnswers, TaxQuestionOpen
 from backend.invoices.taxing.service import tax_service
 from backend.invoices.worker import bill_progress_of_all

@@ -15,9 +15,9 @@ from sqlalchemy import select, text
 from starlette.responses import Response
 
 from backend.customers.profiles import set_details, set_terms
-from backend.invoices.billing_cursors import lock_cursors, open_cursors
-from backend.invoices.previewing import TaxPreview
-from backend.invoices.runs import begin_run, end_run, work
+from backend.invoices.drafts.billing_cursors import lock_cursors, open_cursors
+from backend.invoices.drafts.previewing import TaxPreview
+from backend.invoices.runs.runs import begin_run, end_run, work
 from backend.invoices.taxing.answers import CHANGED, TaxAnswers
 from backend.invoices.taxing.service import HttpTaxService, tax_service
 from backend.invoices.worker import bill_progress_of_all

@@ -19,10 +19,10 @@ from sqlalchemy import text, update
 from backend.accounts.members.members import add_member, upsert_user
 from backend.customers.profiles import set_details
 from backend.ids import new_id
-from backend.invoices.credit_notes import credit
-from backend.invoices.reminders import remind
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
+from backend.invoices.payments.reminders import remind
 from backend.invoices.settling import record_payment
-from backend.invoices.voiding import void
 from backend.kit.addresses import mail_sender, smtp_server
 from backend.outbox.channels.channel import Channel, Letter, NotDelivered
 from backend.outbox.channels.mail import Mail

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from backend.customers.profiles import set_details
-from backend.invoices.credit_notes import credit
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.corrections.voiding import void
 from backend.invoices.queries import find_invoice
 from backend.invoices.settling import record_payment, write_off
-from backend.invoices.voiding import void
 from backend.platforms.orb.adapter import Orb
 from backend.platforms.queries import replay_all
 from backend.pricing.tax.lines import TaxRate

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from backend.invoices.issuing import balances_of
+from backend.invoices.issuing.issuing import balances_of
 from backend.invoices.queries import find_invoice
 from backend.platforms.errors import WebhookRefused
 from backend.platforms.orb.adapter import Orb

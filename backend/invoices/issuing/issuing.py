@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.customers.profiles import on_top, seller
 from backend.ids import new_id
-from backend.invoices.below_zero import coming_back
-from backend.invoices.numbering import invoice_series, receipt_series, take_numbers
+from backend.invoices.issuing.below_zero import coming_back
+from backend.invoices.issuing.numbering import invoice_series, receipt_series, take_numbers
 from backend.invoices.rules.lifecycle import Balance, due_date
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.rules.methods import BALANCE as BALANCE

@@ -19,8 +19,8 @@ from backend.accounts.tenants import find_tenant
 from backend.customers.profiles import profile_of
 from backend.errors import FareboxError, InvalidInput
 from backend.ids import new_id
-from backend.invoices.billing_cursors import set_problem, unbilled
-from backend.invoices.issuing import ToIssue, issue
+from backend.invoices.drafts.billing_cursors import set_problem, unbilled
+from backend.invoices.issuing.issuing import ToIssue, issue
 from backend.invoices.rules.lines import ComposedLine, Item
 from backend.invoices.taxing.deciding import InvoiceTax
 from backend.invoices.taxing.untaxed import Untaxed, day_at

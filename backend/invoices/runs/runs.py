@@ -14,9 +14,14 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.ids import new_id
-from backend.invoices.billing_cursors import claim_due_tenants, count_due, is_due, open_cursors
+from backend.invoices.drafts.billing_cursors import (
+    claim_due_tenants,
+    count_due,
+    is_due,
+    open_cursors,
+)
 from backend.invoices.errors import InvoiceRunNotFound
-from backend.invoices.finalizing import Finalized, finalize_all, open_questions
+from backend.invoices.runs.finalizing import Finalized, finalize_all, open_questions
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.service import tax_service
 from backend.settings import Settings

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.invoices.billing_cursors import Unbilled
-from backend.invoices.items import pending_items
-from backend.invoices.late_usage import Mark, billed, usage_marks
+from backend.invoices.drafts.billing_cursors import Unbilled
+from backend.invoices.drafts.items import pending_items
+from backend.invoices.drafts.late_usage import Mark, billed, usage_marks
 from backend.invoices.rules.items import item_lines
 from backend.invoices.rules.lines import (
     ComposedLine,

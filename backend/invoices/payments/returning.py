@@ -12,17 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
-from backend.invoices.billing_cursors import unbilled
+from backend.invoices.drafts.billing_cursors import unbilled
+from backend.invoices.drafts.items import add_item
 from backend.invoices.errors import (
     BalancePaidOut,
     PaymentNotFound,
     PaymentReferenceReused,
     PaymentReturned,
 )
-from backend.invoices.given_part import given_part
-from backend.invoices.issuing import BALANCE, OWN_METHODS, balances_of, payment_row
-from backend.invoices.items import add_item
-from backend.invoices.receiving import receive_refund
+from backend.invoices.issuing.given_part import given_part
+from backend.invoices.issuing.issuing import BALANCE, OWN_METHODS, balances_of, payment_row
+from backend.invoices.payments.receiving import receive_refund
 from backend.invoices.rules.notices import returned_notice
 from backend.invoices.settling import check_past, lock_invoice, reopen
 from backend.outbox.queue import enqueue_notices

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.invoices.given_part import given_part
+from backend.invoices.issuing.given_part import given_part
 from backend.invoices.rules.lines import ITEM, ComposedLine
 from backend.invoices.rules.methods import BALANCE, CREDIT
 from backend.pricing.money import ZERO, exact_arithmetic, round_fraction

@@ -17,7 +17,7 @@ from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
-from backend.invoices.billing_cursors import unbilled
+from backend.invoices.drafts.billing_cursors import unbilled
 from backend.invoices.errors import InvoiceItemNotFound, InvoiceItemTaken
 from backend.invoices.rules.lines import ITEM, ComposedLine
 from backend.kit.pages import Cursor, page_of

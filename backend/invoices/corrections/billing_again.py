@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.invoices.billing_cursors import Unbilled
+from backend.invoices.drafts.billing_cursors import Unbilled
+from backend.invoices.drafts.items import give_items_back
 from backend.invoices.errors import InvoiceNotBillableAgain
-from backend.invoices.items import give_items_back
 from backend.invoices.rules.lines import INVOICED_BEFORE, ITEM
 from backend.settings import Settings
 from backend.storage.tables import billed_periods, invoice_lines, invoices

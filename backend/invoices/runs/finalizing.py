@@ -15,28 +15,28 @@ from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.errors import FareboxError
 from backend.ids import new_id
-from backend.invoices.applying import apply_to_parts
-from backend.invoices.billing_cursors import (
+from backend.invoices.drafts.billing_cursors import (
     Unbilled,
     move_on,
     set_failed,
     set_problem,
     unbilled,
 )
-from backend.invoices.credit_sales import pay_from_taxed_credit
-from backend.invoices.drafting import (
+from backend.invoices.drafts.drafting import (
     Draft,
     draft,
     load_context,
     period_lines,
     untaxed_draft,
 )
+from backend.invoices.drafts.in_advance import unbilled_in_advance
+from backend.invoices.drafts.items import take_items
+from backend.invoices.drafts.late_usage import keep_marks
+from backend.invoices.drafts.leavers import tenants_that_left
 from backend.invoices.errors import BillingPeriodOpen, InvoiceNotFound, TaxNotKnown
-from backend.invoices.in_advance import unbilled_in_advance
-from backend.invoices.issuing import ToIssue, issue
-from backend.invoices.items import take_items
-from backend.invoices.late_usage import keep_marks
-from backend.invoices.leavers import tenants_that_left
+from backend.invoices.issuing.issuing import ToIssue, issue
+from backend.invoices.payments.applying import apply_to_parts
+from backend.invoices.payments.credit_sales import pay_from_taxed_credit
 from backend.invoices.rules.lines import (
     less_invoiced_before,
     may_be_taxed_only,

@@ -17,9 +17,9 @@ from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.invoices.errors import CreditSaleStands, InvoiceFullyCredited, InvoiceVoid
-from backend.invoices.given_part import given_part
-from backend.invoices.issuing import BALANCE, CREDIT, payment_row
-from backend.invoices.numbering import credit_note_series, take_numbers
+from backend.invoices.issuing.given_part import given_part
+from backend.invoices.issuing.issuing import BALANCE, CREDIT, payment_row
+from backend.invoices.issuing.numbering import credit_note_series, take_numbers
 from backend.invoices.rules.crediting import spread_over, subtotal_of
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.rules.notices import credited_notice

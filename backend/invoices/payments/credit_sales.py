@@ -18,9 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
-from backend.invoices.billing_cursors import unbilled
-from backend.invoices.credit_notes import credit
-from backend.invoices.issuing import BALANCE, Received, ToIssue, balances_of, issue, payment_row
+from backend.invoices.corrections.credit_notes import credit
+from backend.invoices.drafts.billing_cursors import unbilled
+from backend.invoices.issuing.issuing import (
+    BALANCE,
+    Received,
+    ToIssue,
+    balances_of,
+    issue,
+    payment_row,
+)
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.rules.lines import ComposedLine, Item
 from backend.invoices.settling import lock_invoice, settle

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.catalog.published import plan_names
 from backend.customers.profiles import on_top, seller
-from backend.invoices.billing_cursors import Unbilled
-from backend.invoices.drafting import draft, load_context, untaxed_draft
+from backend.invoices.drafts.billing_cursors import Unbilled
+from backend.invoices.drafts.drafting import draft, load_context, untaxed_draft
 from backend.invoices.errors import TaxNotKnown
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.taxing.answers import (

@@ -16,12 +16,12 @@ from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.errors import InvalidInput
 from backend.ids import new_id
-from backend.invoices.billing_again import bill_again
-from backend.invoices.billing_cursors import unbilled
-from backend.invoices.drafting import stored_line
+from backend.invoices.corrections.billing_again import bill_again
+from backend.invoices.drafts.billing_cursors import unbilled
+from backend.invoices.drafts.drafting import stored_line
 from backend.invoices.errors import CreditSaleStands, InvoiceHasPayments
-from backend.invoices.given_part import given_part
-from backend.invoices.issuing import (
+from backend.invoices.issuing.given_part import given_part
+from backend.invoices.issuing.issuing import (
     BALANCE,
     CREDIT,
     OWN_METHODS,

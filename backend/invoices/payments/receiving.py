@@ -13,11 +13,11 @@ from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.invoices.billing_cursors import unbilled
-from backend.invoices.credit_notes import credit_total
+from backend.invoices.corrections.credit_notes import credit_total
+from backend.invoices.drafts.billing_cursors import unbilled
 from backend.invoices.errors import BalancePaidOut
-from backend.invoices.given_part import given_part
-from backend.invoices.issuing import BALANCE, balances_of, payment_row
+from backend.invoices.issuing.given_part import given_part
+from backend.invoices.issuing.issuing import BALANCE, balances_of, payment_row
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.settling import lock_invoice, receive, reopen
 from backend.pricing.money import ZERO

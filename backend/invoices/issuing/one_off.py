@@ -11,8 +11,8 @@ from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.errors import InvalidInput
-from backend.invoices.billing_cursors import unbilled
-from backend.invoices.issuing import ToIssue, issue
+from backend.invoices.drafts.billing_cursors import unbilled
+from backend.invoices.issuing.issuing import ToIssue, issue
 from backend.invoices.rules.lines import ComposedLine, Item
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.deciding import tax_rules

@@ -21,10 +21,10 @@ from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError, InvalidInput
-from backend.invoices.billing_cursors import Unbilled, unbilled
-from backend.invoices.credit_sales import pay_from_taxed_credit
+from backend.invoices.drafts.billing_cursors import Unbilled, unbilled
 from backend.invoices.errors import NothingToApply
-from backend.invoices.issuing import BALANCE, CREDIT, balances_of, payment_row
+from backend.invoices.issuing.issuing import BALANCE, CREDIT, balances_of, payment_row
+from backend.invoices.payments.credit_sales import pay_from_taxed_credit
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.settling import lock_invoice, settle
 from backend.pricing.money import MINOR_DIGITS, ZERO, minor_digits, money, round_to_minor_unit

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
-from backend.invoices.runs import begin_run, end_run, run_progress, work
+from backend.invoices.runs.runs import begin_run, end_run, run_progress, work
 from backend.kit.side_process import follow_parent
 from backend.settings import Settings
 from backend.storage.database import Database

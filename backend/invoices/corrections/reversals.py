@@ -16,9 +16,9 @@ from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.ids import new_id
-from backend.invoices.billing_cursors import unbilled
+from backend.invoices.drafts.billing_cursors import unbilled
 from backend.invoices.errors import CreditNoteNotFound, CreditNoteReversed, CreditSaleStands
-from backend.invoices.issuing import ToIssue, issue
+from backend.invoices.issuing.issuing import ToIssue, issue
 from backend.invoices.rules.lines import ComposedLine, Item
 from backend.invoices.settling import lock_invoice
 from backend.invoices.taxing.deciding import InvoiceTax
