@@ -34,7 +34,7 @@ from backend.platforms.adapter import Attempt, Busy
 from backend.platforms.documents import Customer, InvoiceDocument
 from backend.platforms.queries import platform_statuses
 from backend.platforms.rates import Pace
-from backend.platforms.sending import Sending
+from backend.platforms.sending.sending import Sending
 from backend.settings import Settings
 from backend.storage.database import Database
 from benchmarks.invoices import APRIL, GRACE, MAY, prepare, timed

@@ -14,13 +14,14 @@ from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import CommandError
 from backend.outbox.channels.channel import NotDelivered
+from backend.platforms.comparing.verifying import connection_rows
+from backend.platforms.comparing.verifying import verify as verify_connection
 from backend.platforms.configured import adapter_of, open_adapters
 from backend.platforms.connections import backfill as queue_backfill
 from backend.platforms.connections import connect as connect_tenant
 from backend.platforms.connections import disconnect as disconnect_tenant
 from backend.platforms.connections import list_connections
 from backend.platforms.errors import PlatformNotConfigured
-from backend.platforms.polling import poll
 from backend.platforms.queries import (
     list_dispatches,
     list_drift,
@@ -28,10 +29,9 @@ from backend.platforms.queries import (
     replay_all,
 )
 from backend.platforms.queries import skip as skip_dispatch
-from backend.platforms.rehearsing import rehearse
-from backend.platforms.sending import Sending
-from backend.platforms.verifying import connection_rows
-from backend.platforms.verifying import verify as verify_connection
+from backend.platforms.receiving.polling import poll
+from backend.platforms.sending.rehearsing import rehearse
+from backend.platforms.sending.sending import Sending
 from backend.settings import Settings
 from backend_client.types.platforms import (
     Dispatch,

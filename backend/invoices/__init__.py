@@ -1,6 +1,6 @@
 """Invoices: from a rated period to what is asked for, paid, credited or voided.
 
-``rules`` are pure. ``drafts`` rate what comes next, ``runs`` close each period once, and ``issuing``
+``rules`` are pure. ``drafts`` rate what comes next, ``runs`` close each period once, ``issuing``
 numbers what they ask for. ``settling``, ``payments`` and ``corrections`` change what an invoice
 still asks for; ``taxing`` decides the tax, ``paper`` prints, ``letters`` writes the customer's
 e-mails.

@@ -1,9 +1,9 @@
 """Billing platforms: what is collected by Stripe and its like, and what they report back.
 
 An adapter (``adapter``) speaks to one platform; ``stripe`` is one, its mapping pure. Dispatches are
-written in the transaction of the fact (``outbox.platform_queue``) and ``sending`` sends them, one
-worker a tenant's stream at a time. ``inbox`` takes webhooks, ``applying`` brings them
-into invoices and wallets by ``remote_facts``, and ``verifying`` compares both sides.
+written in the transaction of the fact (``outbox.platform_queue``), or by ``queueing`` for usage and
+plans, and ``sending`` sends them. ``receiving`` takes webhooks, and brings them into invoices and
+wallets by ``remote_facts``; ``comparing`` compares both sides.
 
 Farebox owns usage, prices and what an invoice says; the platform is believed on money alone: what
 was paid, failed, refunded or disputed. Does not own the facts themselves. ``sent_at`` is when the

@@ -18,14 +18,14 @@ from backend.platforms.errors import (
     PlanDoesNotFit,
     PlatformCutOver,
 )
-from backend.platforms.plan_queue import (
+from backend.platforms.queueing.subscriptions import (
     ENDS_AHEAD,
     lock_connections,
     queue_subscription,
     queue_subscription_end,
     queued_stretch,
 )
-from backend.platforms.usage_collecting import queue_changes
+from backend.platforms.queueing.usage import queue_changes
 from backend.storage.tables import (
     credit_notes,
     invoices,

@@ -13,8 +13,8 @@ from backend.platforms.configured import adapter_of
 from backend.platforms.connections import connection_in_force, list_connections
 from backend.platforms.documents import Customer, TopUpDocument
 from backend.platforms.errors import AmountNotPayable, NothingToPay, PlatformAway
-from backend.platforms.reading import customer_of_tenant
 from backend.platforms.remote_ids import StoredMemory, remote_object
+from backend.platforms.sending.documents_from_rows import customer_of_tenant
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.top_ups import find_top_up

@@ -8,15 +8,15 @@ from typing import Final
 
 from backend.kit.periodic import every
 from backend.outbox.claims import LEASE
-from backend.platforms.applying import Applying
+from backend.platforms.comparing.verifying import verify_all
 from backend.platforms.configured import open_adapters
-from backend.platforms.dispatches import clear_up_usage
-from backend.platforms.inbox import clear_up
-from backend.platforms.plan_following import follow_plans
-from backend.platforms.polling import poll_due
-from backend.platforms.sending import Sending
-from backend.platforms.usage_collecting import collect_usage
-from backend.platforms.verifying import verify_all
+from backend.platforms.queueing.plan_changes import follow_plans
+from backend.platforms.queueing.usage import collect_usage
+from backend.platforms.receiving.applying import Applying
+from backend.platforms.receiving.inbox import clear_up
+from backend.platforms.receiving.polling import poll_due
+from backend.platforms.sending.dispatches import clear_up_usage
+from backend.platforms.sending.sending import Sending
 from backend.settings import Settings
 from backend.storage.database import Database
 

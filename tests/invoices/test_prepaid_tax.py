@@ -21,7 +21,7 @@ from backend.invoices.paper.as_csv import invoice_csv
 from backend.invoices.paper.as_pdf import invoice_pdf
 from backend.invoices.queries import as_printed, find_invoice
 from backend.invoices.runs.finalizing import bill_progress
-from backend.platforms.reading import invoice_document as platform_document
+from backend.platforms.sending.documents_from_rows import invoice_document as platform_document
 from backend.platforms.stripe.lines import line_forms
 from backend.settings import Settings
 from backend.storage.database import Database

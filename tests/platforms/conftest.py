@@ -22,11 +22,11 @@ from backend.invoices.rules.lines import ComposedLine, Item
 from backend.invoices.taxing.deciding import InvoiceTax, wire_tax
 from backend.invoices.taxing.untaxed import Untaxed, closing_day
 from backend.platforms.adapter import Adapter
-from backend.platforms.applying import Applying
 from backend.platforms.configured import open_stripe
 from backend.platforms.connections import connect
-from backend.platforms.inbox import store_message
-from backend.platforms.sending import Sending
+from backend.platforms.receiving.applying import Applying
+from backend.platforms.receiving.inbox import store_message
+from backend.platforms.sending.sending import Sending
 from backend.platforms.stripe.adapter import Stripe
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.tax.lines import TaxRate, add_tax

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from backend.platforms.usage_collecting import collect_usage
+from backend.platforms.queueing.usage import collect_usage
 from backend.storage.database import Database
 from backend.storage.tables import platform_connections, platform_objects
 from tests.support.billing import add_usage, make_tenant

@@ -13,7 +13,7 @@ from backend.invoices.corrections.credit_notes import credit
 from backend.invoices.corrections.voiding import void
 from backend.invoices.queries import find_invoice
 from backend.invoices.settling import record_payment, write_off
-from backend.platforms.dispatches import KEYS_HOLD
+from backend.platforms.sending.dispatches import KEYS_HOLD
 from backend.platforms.stripe.adapter import Stripe
 from backend.pricing.tax.lines import TaxRate
 from backend.settings import Settings

@@ -11,10 +11,10 @@ from sqlalchemy import delete, select
 from typer.testing import CliRunner
 
 from backend.commands import platform as commands
+from backend.platforms.comparing.verifying import connection_rows, verify, verify_all
 from backend.platforms.connections import backfill, connect, disconnect
 from backend.platforms.queries import platform_statuses
 from backend.platforms.stripe.adapter import Stripe
-from backend.platforms.verifying import connection_rows, verify, verify_all
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import metadata, platform_dispatches

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import select
 
 from backend.catalog.published import apply_catalog
+from backend.platforms.comparing.verifying import connection_rows, verify
 from backend.platforms.connections import connect, disconnect
 from backend.platforms.errors import PlatformCutOver
-from backend.platforms.plan_following import follow_plans
+from backend.platforms.queueing.plan_changes import follow_plans
+from backend.platforms.queueing.usage import collect_usage
 from backend.platforms.stripe.adapter import Stripe
-from backend.platforms.usage_collecting import collect_usage
-from backend.platforms.verifying import connection_rows, verify
 from backend.pricing.periods import BillingPeriod, billing_period
 from backend.settings import Settings
 from backend.spend.gathering import metered_period

@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from backend.api.app import create_app
 from backend.invoices.settling import write_off
+from backend.platforms.comparing.verifying import verify_all
 from backend.platforms.remote_ids import StoredMemory
 from backend.platforms.stripe.adapter import Stripe
-from backend.platforms.verifying import verify_all
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import top_ups

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from backend.invoices.rules.crediting import spread_over, subtotal_of
 from backend.platforms.adapter import Refused
 from backend.platforms.documents import Customer, TopUpDocument
+from backend.platforms.queueing.usage import identifier_of
 from backend.platforms.stripe import events
 from backend.platforms.stripe.amounts import from_minor, to_minor
 from backend.platforms.stripe.checkout import checkout_form
@@ -21,7 +22,6 @@ from backend.platforms.stripe.fits import obstacles
 from backend.platforms.stripe.forms import encode
 from backend.platforms.stripe.lines import spread
 from backend.platforms.stripe.signatures import why_refused
-from backend.platforms.usage_collecting import identifier_of
 from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend_client.types.plans import PlanDefinition
 from tests.docs.pages import DOCS

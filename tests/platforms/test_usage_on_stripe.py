@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import delete, select
 
 from backend.catalog.published import apply_catalog
+from backend.platforms.comparing.verifying import connection_rows, verify
 from backend.platforms.connections import connect, disconnect
-from backend.platforms.dispatches import clear_up_usage
 from backend.platforms.errors import PlanDoesNotFit, PlatformCutOver
 from backend.platforms.queries import replay_all
+from backend.platforms.queueing.usage import collect_usage
+from backend.platforms.sending.dispatches import clear_up_usage
 from backend.platforms.stripe.adapter import Stripe
-from backend.platforms.usage_collecting import collect_usage
-from backend.platforms.verifying import connection_rows, verify
 from backend.pricing.periods import billing_period
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -23,7 +23,6 @@ from backend.platforms.connections import (
     list_connections,
 )
 from backend.platforms.errors import PlatformUnknown
-from backend.platforms.inbox import store_message
 from backend.platforms.queries import (
     list_all_connections,
     list_cursors,
@@ -34,6 +33,7 @@ from backend.platforms.queries import (
     replay,
     skip,
 )
+from backend.platforms.receiving.inbox import store_message
 from backend_client.types.common import Page
 from backend_client.types.platforms import (
     Dispatch,

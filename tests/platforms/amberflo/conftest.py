@@ -13,12 +13,12 @@ import pytest
 
 from backend.catalog.published import apply_catalog
 from backend.platforms.amberflo.adapter import Amberflo
+from backend.platforms.comparing.verifying import connection_rows, verify
 from backend.platforms.configured import open_amberflo
 from backend.platforms.connections import connect
-from backend.platforms.polling import poll
-from backend.platforms.sending import Sending
-from backend.platforms.usage_collecting import collect_usage
-from backend.platforms.verifying import connection_rows, verify
+from backend.platforms.queueing.usage import collect_usage
+from backend.platforms.receiving.polling import poll
+from backend.platforms.sending.sending import Sending
 from backend.pricing.periods import billing_period
 from backend.settings import Settings
 from backend.storage.database import Database

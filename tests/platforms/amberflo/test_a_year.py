@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from backend.accounts.tenants import find_tenant
-from backend.platforms.plan_queue import queue_subscription
-from backend.platforms.verifying import connection_rows
+from backend.platforms.comparing.verifying import connection_rows
+from backend.platforms.queueing.subscriptions import queue_subscription
 from backend.pricing.money import round_to_minor_unit
 from backend.pricing.periods import billing_period
 from backend.spend.gathering import metered_period

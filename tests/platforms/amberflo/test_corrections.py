@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from backend.platforms.amberflo.adapter import Amberflo
 from backend.platforms.queries import replay_all
-from backend.platforms.usage_collecting import collect_usage
+from backend.platforms.queueing.usage import collect_usage
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import rollups, usage_versions

@@ -10,11 +10,11 @@ from decimal import Decimal
 import pytest
 
 from backend.platforms.amberflo.adapter import Amberflo
-from backend.platforms.applying import Applying
-from backend.platforms.inbox import store_message
 from backend.platforms.paying import method_link, top_up_link
-from backend.platforms.polling import poll_due
 from backend.platforms.queries import list_remote_objects
+from backend.platforms.receiving.applying import Applying
+from backend.platforms.receiving.inbox import store_message
+from backend.platforms.receiving.polling import poll_due
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.queries import set_wallet, wallet_balance

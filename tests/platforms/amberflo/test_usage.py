@@ -11,7 +11,7 @@ import pytest
 from backend.platforms.amberflo.adapter import Amberflo
 from backend.platforms.connections import backfill, connect, disconnect, list_connections
 from backend.platforms.errors import ModeNotOffered, PlanDoesNotFit
-from backend.platforms.plan_following import follow_plans
+from backend.platforms.queueing.plan_changes import follow_plans
 from backend.pricing.money import round_to_minor_unit
 from backend.settings import Settings
 from backend.spend.gathering import metered_period

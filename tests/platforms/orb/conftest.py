@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from backend.customers.profiles import set_details
-from backend.platforms.applying import Applying
 from backend.platforms.configured import open_orb
 from backend.platforms.connections import connect
-from backend.platforms.inbox import store_message
 from backend.platforms.orb.adapter import Orb
-from backend.platforms.sending import Sending
+from backend.platforms.receiving.applying import Applying
+from backend.platforms.receiving.inbox import store_message
+from backend.platforms.sending.sending import Sending
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

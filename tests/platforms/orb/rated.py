@@ -10,10 +10,10 @@ from sqlalchemy import update
 
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_details
+from backend.platforms.comparing.verifying import connection_rows, verify
 from backend.platforms.connections import connect
 from backend.platforms.orb.adapter import Orb
-from backend.platforms.usage_collecting import collect_usage
-from backend.platforms.verifying import connection_rows, verify
+from backend.platforms.queueing.usage import collect_usage
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
 from backend.storage.tables import rollups, usage_versions

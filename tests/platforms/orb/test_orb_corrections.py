@@ -9,7 +9,7 @@ import pytest
 
 from backend.platforms.orb.adapter import Orb
 from backend.platforms.queries import replay_all
-from backend.platforms.usage_collecting import collect_usage
+from backend.platforms.queueing.usage import collect_usage
 from backend.settings import Settings
 from backend.storage.database import Database
 from tests.platforms.conftest import Clock, dispatches

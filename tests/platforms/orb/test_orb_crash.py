@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.platforms.orb.adapter import Orb
-from backend.platforms.usage_collecting import collect_usage
+from backend.platforms.queueing.usage import collect_usage
 from backend.settings import Settings
 from backend.storage.database import Database
 from tests.platforms.conftest import VAT, dispatches, issued

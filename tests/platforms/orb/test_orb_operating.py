@@ -18,14 +18,14 @@ from typer.testing import CliRunner
 from backend.api.app import create_app
 from backend.commands import platform as commands
 from backend.customers.profiles import set_details
+from backend.platforms.comparing.verifying import connection_rows, verify
 from backend.platforms.configured import open_adapters
 from backend.platforms.connections import connect
 from backend.platforms.orb.adapter import Orb
 from backend.platforms.queries import replay_all
-from backend.platforms.sending import Sending
+from backend.platforms.queueing.usage import collect_usage
+from backend.platforms.sending.sending import Sending
 from backend.platforms.stripe.adapter import Stripe
-from backend.platforms.usage_collecting import collect_usage
-from backend.platforms.verifying import connection_rows, verify
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Role, Tenant

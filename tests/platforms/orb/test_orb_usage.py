@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from backend.platforms.comparing.verifying import connection_rows
 from backend.platforms.connections import disconnect
 from backend.platforms.errors import PlanDoesNotFit
 from backend.platforms.orb.adapter import Orb
-from backend.platforms.plan_following import follow_plans
-from backend.platforms.polling import poll
-from backend.platforms.verifying import connection_rows
+from backend.platforms.queueing.plan_changes import follow_plans
+from backend.platforms.receiving.polling import poll
 from backend.pricing.periods import billing_period
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -11,10 +11,10 @@ from sqlalchemy import RowMapping, func, or_, select, tuple_, update
 
 from backend.outbox.channels.channel import NotDelivered
 from backend.platforms.adapter import Adapter
-from backend.platforms.credit_drift import verify_credit
-from backend.platforms.invoice_drift import INVOICES_OF, verify_invoices
-from backend.platforms.plan_drift import verify_plan
-from backend.platforms.usage_drift import verify_usage
+from backend.platforms.comparing.credit import verify_credit
+from backend.platforms.comparing.invoices import INVOICES_OF, verify_invoices
+from backend.platforms.comparing.plans import verify_plan
+from backend.platforms.comparing.usage import verify_usage
 from backend.storage.database import Database
 from backend.storage.tables import platform_connections
 from backend_client.types.platforms import PlatformMode

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.platforms.drift import Difference, record_drift
-from backend.platforms.plan_queue import queued_stretch
+from backend.platforms.queueing.subscriptions import queued_stretch
 from backend.platforms.remote_ids import remote_object
 from backend.storage.database import Database
 from backend.subscriptions.errors import SubscriptionNotFound

@@ -12,9 +12,9 @@ from sqlalchemy import RowMapping, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.platforms.adapter import Adapter, Attempt, Memory
-from backend.platforms.dispatches import set_done, set_refused
 from backend.platforms.documents import SentDelta, UsageDelta
-from backend.platforms.reading import customer_of_tenant
+from backend.platforms.sending.dispatches import set_done, set_refused
+from backend.platforms.sending.documents_from_rows import customer_of_tenant
 from backend.storage.database import Database
 from backend.storage.tables import platform_dispatches as dispatches
 

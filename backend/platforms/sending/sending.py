@@ -17,7 +17,8 @@ from backend.outbox.channels.channel import NotDelivered
 from backend.outbox.claims import LEASE
 from backend.outbox.retrying import delivery_pause
 from backend.platforms.adapter import Adapter, AnswerSpoiled, Attempt, Busy, Refused
-from backend.platforms.dispatches import (
+from backend.platforms.remote_ids import StoredMemory
+from backend.platforms.sending.dispatches import (
     StreamClaim,
     begin_attempts,
     claim_streams,
@@ -28,9 +29,8 @@ from backend.platforms.dispatches import (
     set_refused,
     set_waiting,
 )
-from backend.platforms.performing import perform
-from backend.platforms.remote_ids import StoredMemory
-from backend.platforms.usage_sending import send_usage
+from backend.platforms.sending.performing import perform
+from backend.platforms.sending.usage import send_usage
 from backend.storage.database import Database
 
 _log = structlog.get_logger(__name__)

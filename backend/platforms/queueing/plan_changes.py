@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.platforms.adapter import Adapter
-from backend.platforms.plan_queue import (
+from backend.platforms.queueing.subscriptions import (
     ENDS_AHEAD,
     lock_connections,
     queue_subscription,

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 from backend.outbox.platform_queue import Action
 from backend.platforms.adapter import Adapter, Attempt
 from backend.platforms.connections import connection_in_force, is_rated_there
-from backend.platforms.reading import (
+from backend.platforms.sending.documents_from_rows import (
     credit_note_document,
     customer_of_tenant,
     invoice_document,

@@ -10,10 +10,10 @@ from backend.outbox.channels.channel import NotDelivered
 from backend.platforms.adapter import Adapter, Attempt, Rehearsed
 from backend.platforms.configured import open_adapters
 from backend.platforms.errors import PlatformNotConfigured
-from backend.platforms.performing import perform
-from backend.platforms.reading import customer_of_tenant
 from backend.platforms.remote_ids import StoredMemory
-from backend.platforms.usage_sending import usage_deltas
+from backend.platforms.sending.documents_from_rows import customer_of_tenant
+from backend.platforms.sending.performing import perform
+from backend.platforms.sending.usage import usage_deltas
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import platform_dispatches as dispatches

@@ -16,7 +16,7 @@ from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.invoices.taxing.service import tax_service
 from backend.outbox.channels.channel import NotDelivered
 from backend.platforms.adapter import Adapter, RemoteFact
-from backend.platforms.invoice_drift import INVOICES_OF
+from backend.platforms.comparing.invoices import INVOICES_OF
 from backend.platforms.rates import take_turn
 from backend.platforms.remote_facts.taking import take_fact
 from backend.platforms.remote_ids import remote_customer

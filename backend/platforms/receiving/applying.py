@@ -18,7 +18,7 @@ from backend.outbox.channels.channel import NotDelivered
 from backend.outbox.claims import LEASE
 from backend.outbox.retrying import GIVE_UP_AFTER, next_attempt
 from backend.platforms.adapter import Adapter
-from backend.platforms.inbox import claim_messages, message_of, set_applied, set_later
+from backend.platforms.receiving.inbox import claim_messages, message_of, set_applied, set_later
 from backend.platforms.remote_facts.taking import take_fact
 from backend.settings import Settings
 from backend.storage.database import Database
