@@ -17,13 +17,13 @@ from backend.accounts.audit.writing import NO_TENANT, record
 from backend.accounts.principal import Principal
 from backend.ids import new_id
 from backend.metering.errors import ImportInterrupted
-from backend.metering.reconciliation.evidence import Evidence
-from backend.metering.reconciliation.formats import read_export
-from backend.metering.reconciliation.matching import MatchedDiscrepancy, Matching, match
+from backend.metering.reconciliation.exports.formats import read_export
+from backend.metering.reconciliation.exports.parsing import ALL, Sums
+from backend.metering.reconciliation.matching.evidence import Evidence
+from backend.metering.reconciliation.matching.matching import MatchedDiscrepancy, Matching, match
 from backend.metering.reconciliation.metered import metered_usage
 from backend.metering.reconciliation.meters import Place
 from backend.metering.reconciliation.names import ModelNames
-from backend.metering.reconciliation.parsing import ALL, Sums
 from backend.metering.reconciliation.rates import load_rates
 from backend.metering.reconciliation.store import find_reconciliation, reconciliation_row
 from backend.pricing.money import exact_arithmetic

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
-from backend.metering.reconciliation.evidence import day_bounds
+from backend.metering.reconciliation.matching.evidence import day_bounds
 from backend.metering.reconciliation.upstreams import UNNAMED, billed_by, named_upstreams
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Upstream

@@ -6,8 +6,8 @@ import io
 import json
 from typing import Any
 
-from backend.metering.reconciliation.formats import read_export
-from backend.metering.reconciliation.parsing import Export
+from backend.metering.reconciliation.exports.formats import read_export
+from backend.metering.reconciliation.exports.parsing import Export
 from backend_client.types.reconciliation import ReconciliationOptions
 
 DAY_ONE = 1_759_622_400  # 2025-10-05T00:00:00Z

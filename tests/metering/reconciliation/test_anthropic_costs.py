@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend.metering.reconciliation.evidence import Evidence
+from backend.metering.reconciliation.exports.parsing import ALL, Export, Sums
 from backend.metering.reconciliation.list_prices import list_price
-from backend.metering.reconciliation.matching import Matching, match
+from backend.metering.reconciliation.matching.evidence import Evidence
+from backend.metering.reconciliation.matching.matching import Matching, match
 from backend.metering.reconciliation.meters import Place
 from backend.metering.reconciliation.names import ModelNames
-from backend.metering.reconciliation.parsing import ALL, Export, Sums
 from backend.metering.reconciliation.rates import CostRates, Rates
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 from backend_client.types.reconciliation import DiscrepancyKind, Tolerance

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.parsing import ALL
+from backend.metering.reconciliation.exports.parsing import ALL
 from tests.metering.reconciliation.exports import (
     ANTHROPIC_COST,
     ANTHROPIC_USAGE,

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation import mapped_csv
-from backend.metering.reconciliation.formats import read_export
+from backend.metering.reconciliation.exports import mapped_csv
+from backend.metering.reconciliation.exports.formats import read_export
+from backend.metering.reconciliation.exports.parsing import Export
 from backend.metering.reconciliation.meters import CREDITS
-from backend.metering.reconciliation.parsing import Export
 from backend_client.types.reconciliation import ExportFormat, ReconciliationOptions
 from tests.metering.reconciliation.exports import (
     ANTHROPIC_COST,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.words import fits, model_in, unit_size
+from backend.metering.reconciliation.exports.words import fits, model_in, unit_size
 from backend_client.types.reconciliation import CsvMapping, ReconciliationOptions
 from tests.metering.reconciliation.exports import read
 from tests.support.paths import ROOT

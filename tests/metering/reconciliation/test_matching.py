@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.metering.reconciliation.evidence import Evidence, day_bounds
-from backend.metering.reconciliation.matching import Matching, match
+from backend.metering.reconciliation.exports.parsing import ALL, Sums
+from backend.metering.reconciliation.matching.evidence import Evidence, day_bounds
+from backend.metering.reconciliation.matching.matching import Matching, match
 from backend.metering.reconciliation.meters import Place
-from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 from backend_client.types.reconciliation import DiscrepancyKind, Tolerance
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.focus_export import Sku, sku_of
+from backend.metering.reconciliation.exports.focus import Sku, sku_of
 from tests.metering.reconciliation.exports import read
 
 pytestmark = pytest.mark.fast

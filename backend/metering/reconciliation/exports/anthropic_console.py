@@ -12,7 +12,9 @@ from datetime import date
 from typing import Final
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.anthropic_export import cost_meter
+from backend.metering.reconciliation.exports.anthropic import cost_meter
+from backend.metering.reconciliation.exports.parsing import ALL, Export, number, text_of, tier_of
+from backend.metering.reconciliation.exports.times import day_of_text
 from backend.metering.reconciliation.meters import (
     CACHE_WRITE,
     CACHE_WRITE_1H,
@@ -21,8 +23,6 @@ from backend.metering.reconciliation.meters import (
     OUTPUT,
     WEB_SEARCHES,
 )
-from backend.metering.reconciliation.parsing import ALL, Export, number, text_of, tier_of
-from backend.metering.reconciliation.times import day_of_text
 
 _DAY: Final = "usage_date_utc"
 _PLACES: Final = frozenset(

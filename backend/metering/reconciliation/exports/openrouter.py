@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Final
 
 from backend.metering.errors import UnreadableExport
+from backend.metering.reconciliation.exports.parsing import ALL, Export, members, number, text_of
+from backend.metering.reconciliation.exports.times import day_of_text
 from backend.metering.reconciliation.meters import CACHED, INPUT, OUTPUT, PROMPT, REQUESTS
-from backend.metering.reconciliation.parsing import ALL, Export, members, number, text_of
-from backend.metering.reconciliation.times import day_of_text
 
 ACTIVITY_COLUMNS: Final = frozenset(
     {"Date", "Slug", "Usage", "BYOK Usage", "Requests", "Prompt Tokens", "Completion Tokens"}

@@ -14,9 +14,16 @@ from decimal import Decimal
 from typing import Final
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.json_pages import PageForm, whole_number
+from backend.metering.reconciliation.exports.json_pages import PageForm, whole_number
+from backend.metering.reconciliation.exports.parsing import (
+    ALL,
+    Export,
+    instant,
+    members,
+    number,
+    text_of,
+)
 from backend.metering.reconciliation.meters import CACHE_WRITE
-from backend.metering.reconciliation.parsing import ALL, Export, instant, members, number, text_of
 
 _PAGES: Final = PageForm(
     "start_time", "end_time", frozenset({"start_time_iso", "end_time_iso"}), object_name="page"

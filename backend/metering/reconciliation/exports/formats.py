@@ -11,16 +11,16 @@ from typing import IO, Final, cast
 from zoneinfo import ZoneInfo
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation import (
+from backend.metering.reconciliation.exports import (
+    anthropic,
     anthropic_console,
-    anthropic_export,
-    focus_export,
-    openai_export,
-    openrouter_export,
+    focus,
+    openai,
+    openrouter,
 )
-from backend.metering.reconciliation.csv_export import read_rows
-from backend.metering.reconciliation.mapped_csv import read_mapped
-from backend.metering.reconciliation.parsing import Export, object_of
+from backend.metering.reconciliation.exports.csv_rows import read_rows
+from backend.metering.reconciliation.exports.mapped_csv import read_mapped
+from backend.metering.reconciliation.exports.parsing import Export, object_of
 from backend_client.types.reconciliation import ExportFormat, ReconciliationOptions
 
 MAX_JSON_BYTES: Final = 32 * 1024 * 1024
@@ -29,11 +29,11 @@ MAX_JSON_BYTES: Final = 32 * 1024 * 1024
 _MOST_DIGITS: Final = 64  # Python is slow with more, and no quantity has so many
 _GZIP: Final = b"\x1f\x8b"
 _READ_JSON: Final[dict[ExportFormat, Callable[[Export, Sequence[object], Sequence[str]], None]]] = {
-    ExportFormat.OPENAI_USAGE_JSON: openai_export.read_usage,
-    ExportFormat.OPENAI_COSTS_JSON: openai_export.read_costs,
-    ExportFormat.ANTHROPIC_USAGE_JSON: anthropic_export.read_usage,
-    ExportFormat.ANTHROPIC_COST_JSON: anthropic_export.read_costs,
-    ExportFormat.OPENROUTER_ACTIVITY_JSON: openrouter_export.read_activity,
+    ExportFormat.OPENAI_USAGE_JSON: openai.read_usage,
+    ExportFormat.OPENAI_COSTS_JSON: openai.read_costs,
+    ExportFormat.ANTHROPIC_USAGE_JSON: anthropic.read_usage,
+    ExportFormat.ANTHROPIC_COST_JSON: anthropic.read_costs,
+    ExportFormat.OPENROUTER_ACTIVITY_JSON: openrouter.read_activity,
 }
 
 
@@ -54,18 +54,18 @@ _OPENAI_TIMES: Final = frozenset({"start_time", "end_time", "start_time_iso", "e
 _CSV_FORMS: Final = {
     ExportFormat.OPENAI_COSTS_CSV: _CsvForm(
         frozenset({"amount_value"}),
-        openai_export.read_cost_row,
+        openai.read_cost_row,
         ("start_time", "end_time", "amount_value", "amount_currency"),
-        openai_export.COST_COLUMNS,
+        openai.COST_COLUMNS,
     ),
     ExportFormat.OPENAI_USAGE_CSV: _CsvForm(
         frozenset({"num_model_requests"}),
-        openai_export.read_usage_row,
+        openai.read_usage_row,
         (
             *("start_time", "end_time", "model", "num_model_requests"),
             *("input_tokens", "output_tokens"),
         ),
-        openai_export.USAGE_COLUMNS,
+        openai.USAGE_COLUMNS,
     ),
     ExportFormat.ANTHROPIC_USAGE_CSV: _CsvForm(
         frozenset({"usage_date_utc", "usage_output_tokens"}),
@@ -81,14 +81,14 @@ _CSV_FORMS: Final = {
     ),
     ExportFormat.OPENROUTER_ACTIVITY_CSV: _CsvForm(
         frozenset({"Slug", "Prompt Tokens"}),
-        openrouter_export.read_activity_row,
-        openrouter_export.ACTIVITY_NEEDED,
-        openrouter_export.ACTIVITY_COLUMNS,
+        openrouter.read_activity_row,
+        openrouter.ACTIVITY_NEEDED,
+        openrouter.ACTIVITY_COLUMNS,
     ),
     ExportFormat.OPENROUTER_LOGS_CSV: _CsvForm(
         frozenset({"generation_id", "model_permaslug"}),
-        openrouter_export.read_log_row,
-        openrouter_export.LOG_NEEDED,
+        openrouter.read_log_row,
+        openrouter.LOG_NEEDED,
     ),
 }
 
@@ -124,13 +124,11 @@ def _read(file: IO[bytes], options: ReconciliationOptions) -> tuple[ExportFormat
         _READ_JSON[chosen](export, pages, options.ignore_fields)
     else:
         columns = _header(file)
-        if chosen is None and (
-            options.focus is not None or set(focus_export.NEEDED) <= set(columns)
-        ):
+        if chosen is None and (options.focus is not None or set(focus.NEEDED) <= set(columns)):
             chosen = ExportFormat.FOCUS_CSV
         chosen = chosen or _csv_format(columns)
         if chosen is ExportFormat.FOCUS_CSV:
-            focus_export.read_focus(export, file, options.focus)
+            focus.read_focus(export, file, options.focus)
         else:
             _read_csv(export, file, _CSV_FORMS[chosen], columns, options.ignore_fields)
     return chosen, export

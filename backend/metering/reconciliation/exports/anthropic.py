@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.json_pages import PageForm, whole_number
-from backend.metering.reconciliation.meters import CACHE_WRITE, CACHE_WRITE_1H, WEB_SEARCHES
-from backend.metering.reconciliation.parsing import (
+from backend.metering.reconciliation.exports.json_pages import PageForm, whole_number
+from backend.metering.reconciliation.exports.parsing import (
     ALL,
     Export,
     members,
@@ -24,6 +23,7 @@ from backend.metering.reconciliation.parsing import (
     text_of,
     tier_of,
 )
+from backend.metering.reconciliation.meters import CACHE_WRITE, CACHE_WRITE_1H, WEB_SEARCHES
 from backend.pricing.money import exact_arithmetic, minor_digits
 
 _PAGES: Final = PageForm("starting_at", "ending_at")

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcontext
 
-from backend.metering.reconciliation.amount_causes import cause_of_amount
-from backend.metering.reconciliation.causes import causes_of_quantities
-from backend.metering.reconciliation.evidence import Difference, Evidence
+from backend.metering.reconciliation.exports.parsing import ALL, Sums
+from backend.metering.reconciliation.matching.amount_causes import cause_of_amount
+from backend.metering.reconciliation.matching.causes import causes_of_quantities
+from backend.metering.reconciliation.matching.evidence import Difference, Evidence
 from backend.metering.reconciliation.meters import (
     NOT_USAGE,
     PROMPT,
@@ -17,7 +18,6 @@ from backend.metering.reconciliation.meters import (
     metered_as,
     whole_prompts,
 )
-from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause, DiscrepancyKind, Tolerance
 
 # Enough digits that no sum or product here is rounded; only shares and prices in explanations are.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.parsing import Export, instant
+from backend.metering.reconciliation.exports.parsing import Export, instant
 
 _UTC = " UTC"
 

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.parsing import Export, instant, members, number
+from backend.metering.reconciliation.exports.parsing import Export, instant, members, number
 from backend.pricing.money import ZERO
 
 _PAGE = frozenset({"data", "has_more", "next_page"})

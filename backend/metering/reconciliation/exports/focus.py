@@ -15,11 +15,11 @@ from decimal import Decimal
 from typing import IO, Final, NamedTuple
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.csv_export import read_rows
+from backend.metering.reconciliation.exports.csv_rows import read_rows
+from backend.metering.reconciliation.exports.parsing import ALL, Export, number, text_of, tier_of
+from backend.metering.reconciliation.exports.times import day_of_text
+from backend.metering.reconciliation.exports.words import is_wanted, meter_of, model_in, unit_size
 from backend.metering.reconciliation.meters import CACHE_WRITE, CACHED, CREDITS, INPUT, OUTPUT
-from backend.metering.reconciliation.parsing import ALL, Export, number, text_of, tier_of
-from backend.metering.reconciliation.times import day_of_text
-from backend.metering.reconciliation.words import is_wanted, meter_of, model_in, unit_size
 from backend.pricing.money import exact_arithmetic
 from backend_client.types.reconciliation import FocusReading
 

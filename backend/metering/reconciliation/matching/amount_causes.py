@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
-from backend.metering.reconciliation.evidence import Difference, Evidence, Explained, percent
+from backend.metering.reconciliation.exports.parsing import ALL, Sums
+from backend.metering.reconciliation.matching.evidence import (
+    Difference,
+    Evidence,
+    Explained,
+    percent,
+)
 from backend.metering.reconciliation.meters import CACHED, INPUT, NOT_USAGE, Place
-from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.common import plain
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 

@@ -11,9 +11,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from backend.metering.reconciliation.evidence import Difference, Evidence, Explained, percent
+from backend.metering.reconciliation.matching.evidence import (
+    Difference,
+    Evidence,
+    Explained,
+    percent,
+)
+from backend.metering.reconciliation.matching.time_zones import time_zone_cuts
 from backend.metering.reconciliation.meters import CACHED, INPUT, REQUESTS, Place
-from backend.metering.reconciliation.time_zones import time_zone_cuts
 from backend_client.types.common import plain
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 
-from backend.metering.reconciliation.evidence import (
+from backend.metering.reconciliation.matching.evidence import (
     Difference,
     Evidence,
     Explained,
