@@ -1,4 +1,4 @@
-"""How the calls of sample usage went, drawn from its seed. Pure: an event's calls are its alone.
+"""How the calls of sample usage went, drawn from its seed alone.
 
 The models' paces are rough and of no real model. Times are those of the gateway's histograms, so
 that a year of calls costs no more than its quarter hours.

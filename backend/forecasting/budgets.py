@@ -1,4 +1,4 @@
-"""The chance that the period's spend passes a budget, from the stored forecast. Pure."""
+"""The chance that the period's spend passes a budget, from the stored forecast."""
 
 from __future__ import annotations
 

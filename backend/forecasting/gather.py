@@ -9,14 +9,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.forecasting.history import (
-    RECENT_DAYS,
-    kinds_of,
-    recent_mixes,
-    spent_days,
-    usage_history,
-)
+from backend.forecasting.history import RECENT_DAYS, kinds_of
 from backend.forecasting.inputs import Candidate, ForecastJob
+from backend.forecasting.queries import recent_mixes, spent_days, usage_history
 from backend.metering.queries.rated_usage import period_usage
 from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import quarter_hour_of

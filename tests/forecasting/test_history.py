@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from backend.forecasting.history import recent_mixes, spent_days, usage_history
+from backend.forecasting.queries import recent_mixes, spent_days, usage_history
 from backend.spend.gathering import open_period
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription

@@ -1,6 +1,6 @@
 """The most that a call can use, computed before it is made and enforced by the provider.
 
-Pure. A prompt is bounded by all of the body, whatever its members are called: by the tokens of what
+A prompt is bounded by all of the body, whatever its members are called: by the tokens of what
 a tokenizer's rule counts, and by the bytes of everything else.
 """
 

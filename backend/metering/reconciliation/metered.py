@@ -108,7 +108,9 @@ async def metered_usage(
         asked |= {"start": start - margin, "end": end + margin}
         result = await connection.execute(_QUARTERS, asked)
     rows = result.all()
-    is_billed = billed_by(options, configured, {row.upstream for row in rows})
+    is_billed = billed_by(
+        options, {upstream.name for upstream in configured}, {row.upstream for row in rows}
+    )
     metered = Metered()
     for moment, model, upstream, meter, quantity, calls in rows:
         if not is_billed(upstream):

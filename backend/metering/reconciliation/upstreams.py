@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
-from backend.settings import Upstream
 from backend_client.types.reconciliation import ReconciliationOptions
 
 UNNAMED = ""
@@ -17,7 +16,7 @@ def named_upstreams(options: ReconciliationOptions) -> frozenset[str]:
 
 
 def billed_by(
-    options: ReconciliationOptions, configured: Sequence[Upstream], recorded: Collection[str]
+    options: ReconciliationOptions, configured: Collection[str], recorded: Collection[str]
 ) -> Callable[[str], bool]:
     """Return whether an upstream's usage is the provider's.
 
@@ -27,6 +26,6 @@ def billed_by(
     if options.upstreams is not None:
         return frozenset(options.upstreams).__contains__
     provider = options.provider
-    if provider in recorded or any(upstream.name == provider for upstream in configured):
+    if provider in recorded or provider in configured:
         return frozenset({provider, UNNAMED}).__contains__
     return lambda _upstream: True
