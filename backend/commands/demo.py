@@ -1,4 +1,4 @@
-"""``farebox demo``: labelled sample tenants with months of usage, sent through ingest."""
+"""``farebox demo``: labeled sample tenants with months of usage, sent through ingest."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def demo(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
-    """Load sample usage into the running Farebox: three tenants, labelled as samples.
+    """Load sample usage into the running Farebox: three tenants, labeled as samples.
 
     Run it again to add usage up to now: nothing counts twice, and earlier usage stays.
     """

@@ -70,7 +70,7 @@ async def send(
 async def until_counted(
     database: Database, sent: dict[str, list[UsageEvent]], progress: Progress
 ) -> None:
-    """Return when the worker has counted all that was sent; ``progress`` gets the number so far.
+    """Wait until the worker has counted all that was sent; ``progress`` gets the number so far.
 
     Raises ``CommandError`` if the worker makes no progress for a minute.
     """

@@ -261,7 +261,7 @@ class Gateway:
         return content, answered.media_type, cost
 
     async def _whole(self, call: Call) -> tuple[Answered, bytes]:
-        """Return an answer and its bytes: written before it bills, or it might do so unseen."""
+        """Return an answer and its bytes, made before it bills: none is paid that can't be sent."""
         answered = await self._attempts.ask(call)
         content = answered.content
         return answered, dumps(answered.document) if content is None else content

@@ -117,7 +117,7 @@ class Connections:
             raise httpx.ConnectError(f"{type(error).__name__}: {error}") from error
 
     async def _one_less(self) -> None:
-        """Return when a connection has become free, or has ended."""
+        """Wait until a connection has become free, or has ended."""
         free = asyncio.get_running_loop().create_future()
         self._waiting.append(free)
         try:

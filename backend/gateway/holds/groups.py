@@ -92,7 +92,7 @@ class HoldGroups:
     async def outlast(
         self, tenant_id: str, limited: list[str], budgeted: list[str], *, quota: bool, credit: bool
     ) -> None:
-        """Return when statements on these have ended that went before, though left unanswered."""
+        """Wait until earlier statements on these have ended, those that nobody waits for too."""
         async with self._database.driver() as connection:
             await connection.execute(_LOCK, tenant_id, sorted(limited), budgeted, quota, credit)
 

@@ -90,7 +90,7 @@ class JointHolds:
         return True
 
     async def outlast(self, call: Call) -> None:
-        """Return when whatever reserves for a call has ended; raises the database's errors.
+        """Wait until whatever reserves for a call has ended; raises the database's errors.
 
         A server, or what stands before it, may close a connection and go on with its statement.
         """

@@ -16,7 +16,7 @@ FAILURES: Final = 5
 """In a row, after which a circuit opens."""
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""Also where a provider asks for more: its limits may be lifted before, and one call finds out."""
+"""Even if a provider asks for longer: its limits may be lifted earlier, and one call finds out."""
 
 State = Literal["closed", "open", "half-open"]
 

@@ -28,7 +28,7 @@ GROUPS = {
     "revenue_by_plan": ("revenue", "Plan", "What customers on this plan are charged, once earned"),
     "tax_by_name": ("tax", "Tax", "What invoices ask for as this tax"),
 }
-"""What may have accounts by name: the posting without, what is named, and what is booked."""
+"""By group: the posting where nothing is named, what has the name, and what is booked."""
 _POSTINGS = {
     "receivable": ("Receivable", "Invoices, less what was paid and credited of them"),
     "cash": ("Cash", "Payments, and credit that is sold"),

@@ -116,7 +116,7 @@ def _deferred() -> rx.Component:
             each(Accounting.deferred, row),
             numbers=_AMOUNTS,
         ),
-        remark("Of what is invoiced so far; twelve months from the chosen one."),
+        remark("From the invoices so far, for twelve months from the chosen one."),
         heading="Deferred revenue by month",
     )
 

@@ -18,9 +18,9 @@ def bodies_dialog() -> rx.Component:
     return dialog(
         rx.fragment("What is kept of ", Bodies.application),
         dialog_lead(
-            "The request log always has how each call went. What was asked and answered it has "
-            "only if it is switched on here: owners, admins and developers read it, and nobody "
-            "else, the seller neither. Each change is in the audit log."
+            "The request log always shows how each call went. Requests and answers themselves "
+            "are kept only if you switch that on here. Owners, admins and developers can read "
+            "them; nobody else can, not even the seller. Each change is in the audit log."
         ),
         rx.box(
             loaded(
@@ -74,8 +74,8 @@ def _form() -> rx.Component:
                         max_length=3,
                         value=Bodies.days,
                         problem=Bodies.problems["days"],
-                        note="Then it is removed, no later than the call itself. Fewer days hold "
-                        "for what is kept already too.",
+                        note="Then they are deleted, at the latest with the call itself. A "
+                        "shorter time also applies to what is kept already.",
                     ),
                     labeled(
                         "Leave out e-mail addresses, card numbers and keys",

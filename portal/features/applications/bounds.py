@@ -24,8 +24,8 @@ def bounds_dialogs() -> tuple[rx.Component, ...]:
         dialog(
             rx.fragment("Limits and budget of ", Applications.renamed.name),
             dialog_lead(
-                "All keys of the application share them. Those of each key and of the plan hold "
-                "its calls too: the tightest refuses."
+                "All keys of the application share them. Limits of each key and of the plan "
+                "apply too: a call has to be within all of them."
             ),
             rx.cond(length(Applications.uses) > 0, _uses()),
             rx.cond(
@@ -53,8 +53,8 @@ def bounds_dialogs() -> tuple[rx.Component, ...]:
         dialog(
             "Give a label a budget",
             dialog_lead(
-                "All calls with this value of the label are held by it, whichever key makes them. "
-                "A call says its labels itself."
+                "It applies to all calls with this value of the label, whichever key makes them. "
+                "Callers set the labels themselves."
             ),
             _form(
                 Applications.create_label_budget,

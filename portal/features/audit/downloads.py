@@ -19,7 +19,7 @@ _TYPES = {"csv": CSV, "jsonl": "application/jsonl"}
 async def audit_file(
     file_format: Literal["csv", "jsonl"], caller: Caller, request: Request
 ) -> Download:
-    """All entries that the filters let through, sent on as they come."""
+    """All entries that match the filters, sent on as they come."""
     question = question_of(AuditQuestion, request.query_params)
     try:
         wanted = audit_filter(question, caller.me.tenant.time_zone)

@@ -98,7 +98,7 @@ def _none() -> rx.Component:
         empty(
             "scroll-text",
             "No entries",
-            "Nothing was changed that the filters let through.",
+            "No changes match these filters.",
         )
     )
 

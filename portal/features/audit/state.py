@@ -53,7 +53,7 @@ class Audit(PageState, Session):
 
     @signed_in()
     async def search(self, caller: Caller, form: dict[str, Any]) -> None:
-        """Show what the filters let through."""
+        """Show what matches the filters."""
         self.question = question_of(AuditQuestion, form)
         await self._first(caller)
 

@@ -35,8 +35,8 @@ def grants() -> rx.Component:
             ),
         ),
         remark(
-            "Credit that expires first is used first; then lower priority, promotional before "
-            "purchased, oldest."
+            "Used first: what expires first, then the lower priority, then promotional before "
+            "purchased, then the oldest."
         ),
         heading="Credit, in order of use",
         aside=rx.cond(

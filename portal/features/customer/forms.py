@@ -45,7 +45,7 @@ _BOUNDS = {"limits", "model_limits", "budget"}
 
 
 def by_field(problems: list[tuple[str, str]]) -> dict[str, str]:
-    """The page's fields that problems are of, where the API calls them otherwise."""
+    """Problems by the page's fields, which the API calls by other names."""
     by_name: dict[str, str] = {}
     for path, why in problems:
         first = path.partition(".")[0]

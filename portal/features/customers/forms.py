@@ -12,7 +12,7 @@ from portal.kit.form_problems import checked, text_of
 
 FIELDS = ("name", "slug", "owner", "plan", "currency", "time_zone", "clock_at", "form")
 DEFAULT_PLAN = "default"
-"""What the list of plans has for the catalog's default, where nothing can't stand."""
+"""Stands for the catalog's default in the list of plans, where no value can be empty."""
 _SLUG_CHARACTERS = 63
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 

@@ -1,4 +1,4 @@
-"""The events that the filters let through, as a file."""
+"""The events that match the filters, as a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVENTS_AT_ONCE = 200
 
 
 async def events_csv(caller: Caller, request: Request) -> Download:
-    """The events that the events page's filters let through, as CSV, written as they are read."""
+    """The events that match the events page's filters, as CSV, written as they are read."""
     now = datetime.now(UTC)
     tenant = caller.me.tenant
     try:

@@ -19,7 +19,7 @@ RESTART_SECONDS = 2.0
 """How long after it broke off it is opened again, and for how long it has to hold to be whole."""
 MOST_REMEMBERED = 2000
 MOST_WAITING = 1000
-"""Of more events between two looks than a page can show the oldest are let go."""
+"""Events that wait for a page's next look: more than it can show. Older ones are dropped."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 

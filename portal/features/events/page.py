@@ -91,7 +91,7 @@ def _none() -> rx.Component:
         empty(
             "search-x",
             "No matching events",
-            "No metered event passes these filters. Source and id must match exactly.",
+            "No metered event matches these filters. Source and id must match exactly.",
             rx.button("Clear the filters", on_click=Events.clear, variant="soft"),
             id="no-events",
         ),

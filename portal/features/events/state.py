@@ -89,12 +89,12 @@ class Events(PageState, Session):
 
     @computed
     def query(self) -> str:
-        """What the filters let through, as the query of an address."""
+        """What is filtered for, as the query of an address."""
         return urlencode(address_query(self.question))
 
     @computed
     def csv(self) -> str:
-        """Where the browser downloads what the filters let through."""
+        """Where the browser downloads what matches the filters."""
         return "/downloads/events.csv?" + self.query
 
     @computed

@@ -97,8 +97,8 @@ def _none() -> rx.Component:
         empty(
             "webhook",
             "No notifications",
-            "Nothing was told that the filters let through. A test event shows whether your "
-            "endpoint gets them.",
+            "No notifications match these filters. A test event shows whether your endpoint "
+            "receives them.",
         )
     )
 

@@ -17,7 +17,7 @@ from portal.kit.color import Color
 from portal.kit.formatting import second
 
 ANY = "any"
-"""Everything is let through: a list can't have an empty value."""
+"""No filter: a list can't have an empty value."""
 CHANNELS = {ChannelName.WEBHOOK: "Webhook", ChannelName.EMAIL: "E-mail"}
 STATES = {
     NotificationState.FAILED: "Failed",

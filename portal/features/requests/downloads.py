@@ -1,4 +1,4 @@
-"""The calls that the filters let through, as a file."""
+"""The calls that match the filters, as a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.shared.filters.question import question_of
 
 
 async def requests_csv(caller: Caller, request: Request) -> Download:
-    """All calls that the filters let through, sent on as they come."""
+    """All calls that match the filters, sent on as they come."""
     try:
         wanted = request_filter(
             question_of(RequestQuestion, request.query_params, **ALLOWED),

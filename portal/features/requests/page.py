@@ -57,7 +57,7 @@ def _none() -> rx.Component:
         empty(
             "search-x",
             "Nothing matches",
-            "No call passes these filters. Model, code and request id must match exactly.",
+            "No call matches these filters. Model, code and request id must match exactly.",
             rx.button("Clear the filters", on_click=Requests.clear, variant="soft"),
             id="no-calls",
         ),

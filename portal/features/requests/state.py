@@ -59,7 +59,7 @@ class Requests(PageState, Session):
 
     @computed
     def csv(self) -> str:
-        """Where the browser downloads what the filters let through."""
+        """Where the browser downloads what matches the filters."""
         return "/downloads/requests.csv?" + urlencode(address_query(self.question))
 
     @computed

@@ -19,7 +19,7 @@ def details_dialog() -> rx.Component:
     return dialog(
         Upstreams.opened,
         dialog_lead(
-            "What it is, and how it has fared in the last hour, by all processes of the API."
+            "Its settings, and how calls to it went in the last hour, at all processes of the API."
         ),
         rx.cond(
             _about.name != "",

@@ -106,7 +106,8 @@ def _fields(keys: rx.Component) -> tuple[rx.Component, ...]:
             "Models",
             _edited.models,
             lines=3,
-            note="A line each: the name that customers use, and = its name there if it is another.",
+            note="A model a line: the name that customers use. If the provider calls it "
+            "otherwise, add = and its name there.",
         ),
         keys,
         rx.grid(
@@ -121,71 +122,83 @@ def _fields(keys: rx.Component) -> tuple[rx.Component, ...]:
             columns=_THREE,
             spacing="4",
         ),
-        _folded(
-            "Timeouts",
-            rx.grid(
-                _number("connect_seconds", "To connect, s", _edited.connect_seconds),
-                _number("first_token_seconds", "First token, s", _edited.first_token_seconds),
-                _number("idle_seconds", "Idle, s", _edited.idle_seconds),
-                _number("total_seconds", "In all, s", _edited.total_seconds),
-                columns=_TWO,
-                spacing="4",
-            ),
-            _tick(
-                "stops_when_left",
-                "It stops working when the connection is closed",
-                _edited.stops_when_left,
-            ),
+        _timeouts(),
+        _rules(),
+        _protocols(),
+    )
+
+
+def _timeouts() -> rx.Component:
+    return _folded(
+        "Timeouts",
+        rx.grid(
+            _number("connect_seconds", "To connect, s", _edited.connect_seconds),
+            _number("first_token_seconds", "First token, s", _edited.first_token_seconds),
+            _number("idle_seconds", "Idle, s", _edited.idle_seconds),
+            _number("total_seconds", "In all, s", _edited.total_seconds),
+            columns=_TWO,
+            spacing="4",
         ),
-        _folded(
-            "Rules: what of a request reaches it",
-            _text(
-                "allow",
-                "Let pass what costs extra",
-                _edited.allow,
-                placeholder="service_tier, tools.web_search",
-            ),
-            _text("only", "Let pass nothing but", _edited.only, note="Nothing written means all."),
-            _text("drop", "Never let pass", _edited.drop),
-            _text(
-                "force",
-                "Always send",
-                _edited.force,
-                lines=2,
-                placeholder='{"temperature": 0}',
-                note="A JSON object, whatever the customer sent.",
-            ),
-            select_field(
-                "Limit of an answer",
-                "output_limit",
-                _edited.output_limit,
-                rx.select.item("By the customer’s name of it", value="as_sent"),
-                rx.select.item("max_completion_tokens", value="max_completion_tokens"),
-                rx.select.item("max_tokens", value="max_tokens"),
-                of="upstream",
-            ),
-            _tick("stream_usage", "Ask for the usage of streams", _edited.stream_usage),
+        _tick(
+            "stops_when_left",
+            "It stops working when the connection is closed",
+            _edited.stops_when_left,
         ),
-        _folded(
-            "Address and protocols in detail",
-            _text("headers", "Headers", _edited.headers, lines=2, note="name: value. No secrets."),
-            _text("query", "Query", _edited.query, lines=2, note="Such as api-version: 2024-10-21"),
-            _text("paths", "Paths", _edited.paths, lines=2, note="By protocol: chat: talk/{model}"),
-            _text("key_header", "Header of the key", _edited.key_header),
-            rx.grid(
-                _text("aws_region", "Sign for AWS region", _edited.aws_region),
-                _text("aws_service", "AWS service", _edited.aws_service, placeholder="bedrock"),
-                columns=_TWO,
-                spacing="4",
-            ),
-            rx.text(
-                "With a region each key is an access key, written id:secret, or id:secret:token of "
-                "a temporary one. It signs calls and is not sent.",
-                size="1",
-                color_scheme="gray",
-            ),
-            _text("speaks", "Protocols", _edited.speaks, placeholder="chat, embeddings"),
+    )
+
+
+def _rules() -> rx.Component:
+    return _folded(
+        "Rules: what of a request reaches it",
+        _text(
+            "allow",
+            "Let pass what costs extra",
+            _edited.allow,
+            placeholder="service_tier, tools.web_search",
         ),
+        _text("only", "Let pass nothing but", _edited.only, note="Empty: everything."),
+        _text("drop", "Never let pass", _edited.drop),
+        _text(
+            "force",
+            "Always send",
+            _edited.force,
+            lines=2,
+            placeholder='{"temperature": 0}',
+            note="A JSON object, whatever the customer sent.",
+        ),
+        select_field(
+            "Limit of an answer",
+            "output_limit",
+            _edited.output_limit,
+            rx.select.item("By the customer’s name of it", value="as_sent"),
+            rx.select.item("max_completion_tokens", value="max_completion_tokens"),
+            rx.select.item("max_tokens", value="max_tokens"),
+            of="upstream",
+        ),
+        _tick("stream_usage", "Ask for the usage of streams", _edited.stream_usage),
+    )
+
+
+def _protocols() -> rx.Component:
+    return _folded(
+        "Address and protocols in detail",
+        _text("headers", "Headers", _edited.headers, lines=2, note="name: value. No secrets."),
+        _text("query", "Query", _edited.query, lines=2, note="Such as api-version: 2024-10-21"),
+        _text("paths", "Paths", _edited.paths, lines=2, note="By protocol: chat: talk/{model}"),
+        _text("key_header", "Header of the key", _edited.key_header),
+        rx.grid(
+            _text("aws_region", "Sign for AWS region", _edited.aws_region),
+            _text("aws_service", "AWS service", _edited.aws_service, placeholder="bedrock"),
+            columns=_TWO,
+            spacing="4",
+        ),
+        rx.text(
+            "With a region each key is an access key, written id:secret, or id:secret:token of "
+            "a temporary one. It signs calls and is not sent.",
+            size="1",
+            color_scheme="gray",
+        ),
+        _text("speaks", "Protocols", _edited.speaks, placeholder="chat, embeddings"),
     )
 
 

@@ -30,7 +30,7 @@ def page() -> Page:
             details_dialog(),
             upstream_forms(),
         ),
-        lead="The model providers that calls go to, and how they fare at all processes.",
+        lead="The model providers that calls go to, and how calls to them went, at all processes.",
         actions=rx.button(
             icon("plus", size=16),
             "Add upstream",

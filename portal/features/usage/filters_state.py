@@ -37,7 +37,7 @@ from portal.kit.vars import computed
 from portal.session.guard import Caller
 
 ANY = "any"
-"""Everything is let through: a list can't have an empty value."""
+"""No filter: a list can't have an empty value."""
 _LISTS = frozenset({"application", "key", "model", "meter", "status", "zone", "then"})
 
 

@@ -86,14 +86,14 @@ def _entry(entry: LegendEntry) -> rx.Component:
 
 
 def _nothing() -> rx.Component:
-    """Why there is no chart; of calls that went badly that is good news, and asks for nothing."""
+    """Say why there is no chart. That no call failed is good news, and needs no advice."""
     return rx.cond(
         Usage.of_events,
         empty(
             "chart-column",
             "Nothing was used in this time",
-            "Look at a longer time or clear the filters; or ask a model something in the "
-            "playground, or call the API with a key: it shows here within two seconds.",
+            "Choose a longer time, or clear the filters. Calls from the playground or with a key "
+            "show here within two seconds.",
             button_link("Open the playground", routes.PLAYGROUND),
             id="usage-empty",
         ),
@@ -108,8 +108,8 @@ def _nothing() -> rx.Component:
                     "No call was timed in this time",
                 ),
             ),
-            "This is measured of calls through the gateway; usage that was sent as events has no "
-            "times and no failures. Look at a longer time, or clear the filters.",
+            "Only calls through the gateway are measured; usage that was sent as events has no "
+            "times and no failures. Choose a longer time, or clear the filters.",
             button_link("See each call", routes.REQUESTS),
             id="usage-empty",
         ),

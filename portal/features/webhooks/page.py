@@ -131,8 +131,8 @@ def _end_overlap(row: EndpointRow) -> rx.Component:
             aria_label="End the old secret of " + row.url,
         ),
         "End the old secret?",
-        "Events are signed by the present secret alone from now on. What checks by the old one "
-        "refuses them.",
+        "Events are signed by the present secret alone from now on. A receiver that still checks "
+        "by the old one refuses them.",
         rx.button("End it now", color_scheme="red", on_click=Webhooks.end_overlap(row.id)),
     )
 
@@ -183,7 +183,7 @@ def _log() -> rx.Component:
             empty(
                 "inbox",
                 "No deliveries",
-                "Nothing was sent to this endpoint that the filter lets through.",
+                "No delivery to this endpoint matches the filter.",
             ),
         ),
         pager(Webhooks.number, Webhooks.older, Webhooks.show_newer, Webhooks.show_older),

@@ -15,7 +15,7 @@ from backend_client.types.webhooks import (
 from portal.kit.formatting import second
 
 ANY = "any"
-"""Everything is let through: a list can't have an empty value."""
+"""No filter: a list can't have an empty value."""
 REPLAYS = {"1": "An hour", "24": "A day", "168": "A week", "720": "30 days", "2160": "90 days"}
 """How far a replay goes back, in hours."""
 

@@ -90,8 +90,8 @@ def billing_form(
                 "tax_id",
                 "Tax id",
                 values.tax_id,
-                note="Your VAT number, say. A business that has one accounts for tax itself where "
-                "the seller’s rates allow that.",
+                note="Such as a VAT number. A business that has one may account for the tax "
+                "itself, if the seller’s tax rates allow it.",
             ),
             rx.text("For e-invoices", weight="medium", size="2"),
             rx.grid(

@@ -178,7 +178,11 @@ def _payment() -> rx.Component:
         InvoicesTab.record_payment,
         _line("amount", "Amount", value=InvoicesTab.due, input_mode="decimal"),
         _line("method", "Method", value="bank transfer"),
-        _line("reference", "Reference", note="The same method and reference again count once."),
+        _line(
+            "reference",
+            "Reference",
+            note="A payment with the same method and reference counts once.",
+        ),
         _line("received", "Received on", type="date", note="Today if empty."),
     )
 

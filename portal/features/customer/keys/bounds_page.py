@@ -53,15 +53,15 @@ def bounds_dialogs() -> tuple[rx.Component, ...]:
         ),
         _dialog(
             "application-bounds",
-            "All keys of the application share them. Those of each key and of the plan hold its "
-            "calls too: the tightest refuses.",
+            "All keys of the application share them. Limits of each key and of the plan apply "
+            "too: a call has to be within all of them.",
             limits=True,
         ),
         _dialog("label-bounds", "What was used of it stays used."),
         dialog(
             "Give a label a budget",
             dialog_lead(
-                "All calls with this value of the label are held by it, whichever key makes them."
+                "It applies to all calls with this value of the label, whichever key makes them."
             ),
             _form(
                 "label-budget",

@@ -51,7 +51,7 @@ def history_dialog() -> rx.Component:
         rx.cond(
             length(Playground.history) > 0,
             rx.el.ul(each(Playground.history, _conversation), class_name="fb-rows"),
-            empty("history", "Nothing here yet", "What you ask is kept here as you go on."),
+            empty("history", "Nothing here yet", "Your conversations are kept here as you go on."),
         ),
         rx.cond(Playground.history_more, remark("Older ones are not listed.")),
         dialog_buttons(
@@ -113,7 +113,9 @@ def prompts_dialog() -> rx.Component:
     """Saved prompts: use one, save what is set now as one, or as its next version."""
     return dialog(
         "Saved prompts",
-        dialog_lead("A prompt is the system prompt, the parameters and the models, by a name."),
+        dialog_lead(
+            "A saved prompt has a name, and keeps the system prompt, the parameters and the models."
+        ),
         rx.cond(
             length(Playground.prompts) > 0,
             rx.el.ul(each(Playground.prompts, _prompt), class_name="fb-rows"),
