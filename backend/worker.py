@@ -75,8 +75,14 @@ class Task:
     """Seconds between two passes; None for what is done as it comes."""
     start: Callable[[Database, Settings], Run]
     """Makes what runs; asked again after a failure."""
-    wanted: Callable[[Settings], bool] = lambda _: True
-    """Tells whether the settings ask for it, and what it needs is installed."""
+    wanted: Callable[[Settings], bool] | None = None
+    """Says whether the settings ask for it, and what it needs is installed; None for always."""
+    only_with: str = ""
+    """What ``wanted`` looks for, for people."""
+
+    def runs(self, settings: Settings) -> bool:
+        """Return whether a worker with these settings does it."""
+        return self.wanted is None or self.wanted(settings)
 
 
 def _counting(database: Database, settings: Settings) -> Run:
@@ -167,10 +173,11 @@ TASKS: Final = (
     ),
     Task(
         "streams",
-        "keeps the leaders of the streams on different servers, in a NATS cluster of three or more",
+        "keeps the leaders of the streams on different servers",
         STREAMS_SECONDS,
         _streams,
         lambda settings: settings.stream_replicas >= SPREAD_FROM_REPLICAS,
+        "three copies of the streams",
     ),
     Task(
         "forecasts",
@@ -178,6 +185,7 @@ TASKS: Final = (
         None,
         _forecasts,
         lambda _: has_extra("forecasts"),
+        "the extra `forecasts`",
     ),
     Task(
         "drift",
@@ -204,6 +212,7 @@ TASKS: Final = (
         TAX_IDS_SECONDS,
         _tax_ids,
         lambda settings: settings.vies_url is not None,
+        "`FAREBOX_VIES_URL`",
     ),
     Task(
         "quotas",
@@ -254,13 +263,15 @@ TASKS: Final = (
         PLATFORMS_SECONDS,
         _platforms,
         has_platform,
+        "a billing platform's credential",
     ),
     Task(
         "archives",
-        "moves old events into archives, where a retention is set",
+        "moves old events into archives",
         RETENTION_SECONDS,
         _archives,
         lambda settings: settings.event_retention_days is not None,
+        "`FAREBOX_EVENT_RETENTION_DAYS`",
     ),
     Task(
         "refusals",
@@ -298,7 +309,7 @@ async def run_worker(settings: Settings) -> None:
         _log.warning("forecasts.off", install="farebox[forecasts]")
     _log.info("worker.started")
     try:
-        await run_tasks([task for task in TASKS if task.wanted(settings)], database, settings, stop)
+        await run_tasks([task for task in TASKS if task.runs(settings)], database, settings, stop)
     finally:
         await database.close()
         _log.info("worker.stopped")

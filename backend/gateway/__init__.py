@@ -1,4 +1,4 @@
-"""The OpenAI-compatible gateway: admission, holds, upstreams, accounting.
+"""The gateway for OpenAI's and Anthropic's protocols: admission, holds, upstreams, accounting.
 
 Owns a call from its request to its event: whether it is let through, what it reserves, which
 upstream answers, what its usage was, also when it is aborted. Does not own quotas and credit

@@ -82,7 +82,8 @@ def test_the_road_is_numbered_and_names_functions_that_are_there() -> None:
 
 def test_the_table_of_tasks_is_the_workers() -> None:
     assert rows("What the worker runs") == [
-        [f"`{task.name}`", _how_often(task.every_seconds), task.what] for task in TASKS
+        [f"`{task.name}`", _how_often(task.every_seconds), task.what, task.only_with]
+        for task in TASKS
     ]
 
 

@@ -66,6 +66,25 @@ def test_ci_proves_the_pythons_that_the_classifiers_name() -> None:
         assert project(path)["requires-python"] == f">={versions[0]}"
 
 
+def test_ci_runs_on_the_systems_that_the_classifiers_name() -> None:
+    runners = {job["runs-on"].partition("-")[0] for job in jobs().values() if "runs-on" in job}
+    systems = {"ubuntu": "POSIX :: Linux", "macos": "MacOS", "windows": "Microsoft :: Windows"}
+    prefix = "Operating System :: "
+    named = {
+        line.removeprefix(prefix)
+        for line in project("pyproject.toml")["classifiers"]
+        if line.startswith(prefix)
+    }
+    assert named == {systems[runner] for runner in runners}
+
+
+def test_a_distribution_is_typed_where_it_says_so() -> None:
+    packages = (("backend", "edge", "portal"), ("backend_client",))
+    for path, names in zip(PROJECTS, packages, strict=True):
+        typed = "Typing :: Typed" in project(path)["classifiers"]
+        assert typed == all((ROOT / name / "py.typed").exists() for name in names), path
+
+
 def test_both_distributions_are_tried_on_the_oldest_and_the_newest_python() -> None:
     versions = classified("pyproject.toml")
     assert jobs()["ci.wheels"]["strategy"]["matrix"]["python"] == [versions[0], versions[-1]]

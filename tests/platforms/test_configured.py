@@ -27,7 +27,7 @@ async def test_a_credential_alone_has_the_platform_opened_and_the_worker_send(
     adapters = open_adapters(database, settings)
     assert list(adapters) == [name]
     assert has_platform(settings)
-    assert "platforms" in {task.name for task in TASKS if task.wanted(settings)}
+    assert "platforms" in {task.name for task in TASKS if task.runs(settings)}
     for adapter in adapters.values():
         await adapter.close()
     await database.close()

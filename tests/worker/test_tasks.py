@@ -28,9 +28,14 @@ def test_every_task_has_a_name_of_its_own_and_says_what_it_does() -> None:
 
 
 @pytest.mark.fast
+def test_a_task_that_does_not_always_run_says_what_it_needs() -> None:
+    assert all((task.wanted is None) == (not task.only_with) for task in TASKS)
+
+
+@pytest.mark.fast
 def test_archiving_runs_only_where_a_retention_is_set(tmp_path: Path) -> None:
     def names(settings: Settings) -> set[str]:
-        return {task.name for task in TASKS if task.wanted(settings)}
+        return {task.name for task in TASKS if task.runs(settings)}
 
     kept = names(Settings(event_retention_days=500, event_archive_dir=tmp_path))
     assert kept - names(Settings()) == {"archives"}
