@@ -14,44 +14,43 @@ from typing import Final
 
 import structlog
 
-from backend.budgets.ended import PASS_SECONDS as ENDED_BUDGETS_SECONDS
-from backend.budgets.ended import EndedBudgetsPass
-from backend.budgets.notices import EVERY_SECONDS as BUDGETS_SECONDS
-from backend.budgets.notices import BudgetNoticesWorker
-from backend.chargeback.budget_notices import EVERY_SECONDS as DEPARTMENT_BUDGETS_SECONDS
-from backend.chargeback.budget_notices import DepartmentBudgetsWorker
+from backend.budgets.worker import ENDED_SECONDS as ENDED_BUDGETS_SECONDS
+from backend.budgets.worker import NOTICES_SECONDS as BUDGETS_SECONDS
+from backend.budgets.worker import BudgetsWorker, EndedBudgetsWorker
+from backend.chargeback.worker import EVERY_SECONDS as DEPARTMENT_BUDGETS_SECONDS
+from backend.chargeback.worker import DepartmentBudgetsWorker
 from backend.clocks.worker import EVERY_SECONDS as CLOCKS_SECONDS
 from backend.clocks.worker import ClocksWorker
-from backend.customers.tax_ids import EVERY_SECONDS as TAX_IDS_SECONDS
-from backend.customers.tax_ids import TaxIdsWorker
+from backend.customers.worker import EVERY_SECONDS as TAX_IDS_SECONDS
+from backend.customers.worker import TaxIdsWorker
 from backend.errors import ConfigurationError
-from backend.forecasting.worker import ForecastWorker
-from backend.gateway.request_log.worker import PASS_SECONDS as REQUESTS_SECONDS
-from backend.gateway.request_log.worker import RequestLogPass
+from backend.forecasting.worker import ForecastsWorker
+from backend.gateway.request_log.worker import EVERY_SECONDS as REQUESTS_SECONDS
+from backend.gateway.request_log.worker import RequestsWorker
 from backend.invoices.letters.writing import CustomerLetters
 from backend.invoices.worker import EVERY_SECONDS as INVOICES_SECONDS
 from backend.invoices.worker import InvoicesWorker
 from backend.kit.extras import has_extra
 from backend.kit.periodic import Run, keep_running
-from backend.metering.archives.retention import PASS_SECONDS as RETENTION_SECONDS
-from backend.metering.archives.retention import EventRetention
-from backend.metering.counting.worker import UsageConsumer
-from backend.metering.ingest.leaders import PASS_SECONDS as STREAMS_SECONDS
-from backend.metering.ingest.leaders import StreamLeaders
+from backend.metering.archives.worker import EVERY_SECONDS as RETENTION_SECONDS
+from backend.metering.archives.worker import ArchivesWorker
+from backend.metering.counting.worker import CountingWorker
 from backend.metering.ingest.streams import SPREAD_FROM_REPLICAS
-from backend.metering.refusals.worker import PASS_SECONDS as REFUSALS_SECONDS
-from backend.metering.refusals.worker import RefusalsPass
-from backend.metering.tokens.drift import PASS_SECONDS as DRIFT_SECONDS
-from backend.metering.tokens.drift import DriftPass
+from backend.metering.ingest.worker import EVERY_SECONDS as STREAMS_SECONDS
+from backend.metering.ingest.worker import StreamsWorker
+from backend.metering.refusals.worker import EVERY_SECONDS as REFUSALS_SECONDS
+from backend.metering.refusals.worker import RefusalsWorker
+from backend.metering.tokens.worker import EVERY_SECONDS as DRIFT_SECONDS
+from backend.metering.tokens.worker import DriftWorker
 from backend.outbox.delivering import EVERY_SECONDS as OUTBOX_SECONDS
-from backend.outbox.worker import NotificationsWorker
+from backend.outbox.worker import OutboxWorker
 from backend.platforms.configured import has_platform
 from backend.platforms.worker import EVERY_SECONDS as PLATFORMS_SECONDS
 from backend.platforms.worker import PlatformsWorker
-from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
-from backend.playground.worker import HistoryPass
-from backend.quotas.notices import EVERY_SECONDS as QUOTAS_SECONDS
-from backend.quotas.notices import QuotaNoticesWorker
+from backend.playground.worker import EVERY_SECONDS as HISTORY_SECONDS
+from backend.playground.worker import PlaygroundWorker
+from backend.quotas.worker import EVERY_SECONDS as QUOTAS_SECONDS
+from backend.quotas.worker import QuotasWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.task_health import TaskHealth
@@ -86,19 +85,19 @@ class Task:
 
 
 def _counting(database: Database, settings: Settings) -> Run:
-    return UsageConsumer(database, _nats_url(settings), settings).run
+    return CountingWorker(database, _nats_url(settings), settings).run
 
 
 def _streams(_: Database, settings: Settings) -> Run:
-    return StreamLeaders(_nats_url(settings), settings).run
+    return StreamsWorker(_nats_url(settings), settings).run
 
 
 def _forecasts(database: Database, settings: Settings) -> Run:
-    return ForecastWorker(database, _nats_url(settings), settings).run
+    return ForecastsWorker(database, _nats_url(settings), settings).run
 
 
 def _drift(database: Database, settings: Settings) -> Run:
-    return DriftPass(database, settings).run
+    return DriftWorker(database, settings).run
 
 
 def _wallets(database: Database, settings: Settings) -> Run:
@@ -118,15 +117,15 @@ def _department_budgets(database: Database, settings: Settings) -> Run:
 
 
 def _quotas(database: Database, _: Settings) -> Run:
-    return QuotaNoticesWorker(database).run
+    return QuotasWorker(database).run
 
 
 def _budgets(database: Database, _: Settings) -> Run:
-    return BudgetNoticesWorker(database).run
+    return BudgetsWorker(database).run
 
 
 def _ended_budgets(database: Database, _: Settings) -> Run:
-    return EndedBudgetsPass(database).run
+    return EndedBudgetsWorker(database).run
 
 
 def _clocks(database: Database, settings: Settings) -> Run:
@@ -134,7 +133,7 @@ def _clocks(database: Database, settings: Settings) -> Run:
 
 
 def _outbox(database: Database, settings: Settings) -> Run:
-    return NotificationsWorker(database, settings, CustomerLetters(database, settings)).run
+    return OutboxWorker(database, settings, CustomerLetters(database, settings)).run
 
 
 def _webhooks(database: Database, settings: Settings) -> Run:
@@ -142,15 +141,15 @@ def _webhooks(database: Database, settings: Settings) -> Run:
 
 
 def _refusals(database: Database, settings: Settings) -> Run:
-    return RefusalsPass(database, settings.refused_event_days).run
+    return RefusalsWorker(database, settings.refused_event_days).run
 
 
 def _playground(database: Database, settings: Settings) -> Run:
-    return HistoryPass(database, settings.conversation_days).run
+    return PlaygroundWorker(database, settings.conversation_days).run
 
 
 def _requests(database: Database, settings: Settings) -> Run:
-    return RequestLogPass(database, settings.request_log_days).run
+    return RequestsWorker(database, settings.request_log_days).run
 
 
 def _platforms(database: Database, settings: Settings) -> Run:
@@ -161,7 +160,7 @@ def _archives(database: Database, settings: Settings) -> Run:
     days, directory = settings.event_retention_days, settings.event_archive_dir
     if days is None or directory is None:
         raise ConfigurationError("Set FAREBOX_EVENT_RETENTION_DAYS and FAREBOX_EVENT_ARCHIVE_DIR.")
-    return EventRetention(database, SettledUsage(settings).before, days, directory).run
+    return ArchivesWorker(database, SettledUsage(settings).before, days, directory).run
 
 
 TASKS: Final = (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
@@ -18,7 +16,6 @@ from sqlalchemy import (
     tuple_,
 )
 
-from backend.kit.periodic import every
 from backend.quotas.holds import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import (
@@ -28,24 +25,6 @@ from backend.storage.tables import (
     key_budget_states,
     label_budgets,
 )
-
-PASS_SECONDS: Final = 3600.0
-"""Nothing waits for it: what has lapsed counts no more, and what is kept of a budget is a row."""
-
-
-class EndedBudgetsPass:
-    """Clears up after budgets that were removed. Any number may run at once."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
-
-        async def act() -> None:
-            await forget_ended_budgets(self._database, datetime.now(UTC))
-
-        await every(PASS_SECONDS, act, stop, name="ended_budgets")
 
 
 async def forget_ended_budgets(database: Database, now: datetime) -> int:

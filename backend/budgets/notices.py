@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,12 +16,10 @@ from backend.accounts.clocks import acted_on
 from backend.accounts.tenants import find_tenant
 from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.budgets.spent import SpentBudget, spent_budgets
-from backend.kit.periodic import every
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.thresholds import threshold_reached
-from backend.storage.database import Database
-from backend.storage.tables import api_keys, applications, label_budgets, usage_versions
+from backend.storage.tables import api_keys, applications, label_budgets
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.notifications import (
@@ -32,8 +28,6 @@ from backend_client.types.notifications import (
     KeyBudgetReached,
     NotificationKind,
 )
-
-EVERY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,54 +45,18 @@ class NamedBudget:
         return self.own.owner.id, self.own.budget.amount, self.own.budget.period
 
 
-class BudgetNoticesWorker:
-    """Looks at the budgets of tenants whose usage changed. Any number may run at once."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._seen: dict[str, tuple[int, frozenset[tuple[str, Decimal, str]]]] = {}
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
-
-        async def act() -> None:
-            await self.look(datetime.now(UTC))
-
-        await every(EVERY_SECONDS, act, stop, name="budgets")
-
-    async def look(self, now: datetime) -> int:
-        """Enqueue what is due; return how many tenants were looked at."""
-        async with self._database.begin() as connection:
-            budgets = await budgets_by_tenant(connection, None)
-            rows = await connection.execute(
-                select(usage_versions.c.tenant_id, usage_versions.c.version).where(
-                    usage_versions.c.tenant_id.in_(budgets)
-                )
-            )
-            versions = {row["tenant_id"]: int(row["version"]) for row in rows.mappings()}
-        self._seen = {tenant: seen for tenant, seen in self._seen.items() if tenant in budgets}
-        looked = 0
-        for tenant_id, own in budgets.items():
-            state = versions.get(tenant_id, 0), frozenset(each.state for each in own)
-            if self._seen.get(tenant_id) != state:
-                async with self._database.begin() as connection:
-                    await _notify(connection, tenant_id, own, now)
-                self._seen[tenant_id] = state
-                looked += 1
-        return looked
-
-
 async def notify_of_call_budgets(
     connection: AsyncConnection, tenant_id: str, now: datetime
 ) -> None:
     """Enqueue a notice of each of a tenant's budgets that is reached: once a threshold."""
     budgets = await budgets_by_tenant(connection, tenant_id)
-    await _notify(connection, tenant_id, budgets.get(tenant_id, []), now)
+    await notify_of_budgets(connection, tenant_id, budgets.get(tenant_id, []), now)
 
 
-async def _notify(
+async def notify_of_budgets(
     connection: AsyncConnection, tenant_id: str, budgets: Collection[NamedBudget], now: datetime
 ) -> None:
+    """Enqueue the notices that are due of a tenant\'s budgets, each once."""
     if not budgets:
         return
     tenant = await find_tenant(connection, tenant_id)

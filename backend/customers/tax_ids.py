@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select, text
@@ -19,13 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.customers.errors import TaxIdNotLookedUp
 from backend.customers.profiles import profile_of
 from backend.customers.vies import Answer, Vies, answers_for
-from backend.kit.periodic import every
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import tax_id_checks
 from backend_client.types.taxes import TaxIdCheck, TaxIdOutcome
 
-EVERY_SECONDS: Final = 300.0
 _BATCH: Final = 20
 _AGAIN_AFTER: Final = timedelta(hours=1)
 """Until a service that was away is asked again."""
@@ -46,22 +44,6 @@ _DUE = text(
     LIMIT :batch
     """
 )
-
-
-class TaxIdsWorker:
-    """Looks up ids that are new or old. Two at once may ask the same; the last answer stays."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self._database = database
-        self._settings = settings
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Look them up until ``stop`` is set; an outage is waited for."""
-
-        async def look_up() -> None:
-            await look_up_due(self._database, self._settings, datetime.now(UTC), stop)
-
-        await every(EVERY_SECONDS, look_up, stop, name="tax_ids")
 
 
 async def look_up_due(

@@ -53,7 +53,7 @@ class ForecastFailed(Exception):
     """A forecast could not be computed. It must not stop the worker, which also counts events."""
 
 
-class ForecastWorker:
+class ForecastsWorker:
     """Computes requested forecasts. Any number may run at once, anywhere."""
 
     def __init__(self, database: Database, nats_url: str, settings: Settings) -> None:

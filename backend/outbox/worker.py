@@ -32,7 +32,7 @@ def configured_channels(settings: Settings, letters: Letters) -> list[Channel]:
     return channels
 
 
-class NotificationsWorker:
+class OutboxWorker:
     """Delivers what was recorded. Any number may run at once, all with the same settings."""
 
     def __init__(

@@ -9,10 +9,10 @@ from backend.kit.periodic import every
 from backend.playground.conversations import remove_old
 from backend.storage.database import Database
 
-PASS_SECONDS: Final = 3600.0
+EVERY_SECONDS: Final = 3600.0
 
 
-class HistoryPass:
+class PlaygroundWorker:
     """Removes conversations that nobody went on with for ``days``; 0 keeps none."""
 
     def __init__(self, database: Database, days: int) -> None:
@@ -21,7 +21,7 @@ class HistoryPass:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set."""
-        await every(PASS_SECONDS, self.remove_old, stop, name="playground")
+        await every(EVERY_SECONDS, self.remove_old, stop, name="playground")
 
     async def remove_old(self) -> None:
         """Remove what is too old now. Any number of workers may do so at once."""

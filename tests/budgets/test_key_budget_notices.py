@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from backend.accounts.applications import create_application
 from backend.accounts.keys.keys import create_key
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
-from backend.budgets.notices import BudgetNoticesWorker
+from backend.budgets.worker import BudgetsWorker
 from backend.outbox.events import event_from
 from backend.storage.database import Database
 from backend.storage.tables import api_keys, notifications
@@ -54,8 +54,8 @@ async def test_a_keys_budget_is_told_of(database: Database, applied: Catalog) ->
     # At 0.15 a token's price of the plan "paid", times a million
     event = replace(used(tenant, AT, 100_000_000), key_id=key.id)
     await count(database, [event])
-    await BudgetNoticesWorker(database).look(AT)
-    await BudgetNoticesWorker(database).look(AT)
+    await BudgetsWorker(database).look(AT)
+    await BudgetsWorker(database).look(AT)
     [event] = [each for each in await told(database) if isinstance(each, KeyBudgetReachedEvent)]
     assert (event.data.key_id, event.data.name, event.data.percent) == (key.id, "Batch", 100)
     assert event.data.budget.amount == 1
@@ -84,7 +84,7 @@ async def test_many_keys_take_as_many_statements_as_one(
                 counted.append(replace(event, key_id=key.id))
         await count(database, counted)
         with statements_of(database) as sent:
-            await BudgetNoticesWorker(database).look(AT)
+            await BudgetsWorker(database).look(AT)
         return len(sent)
 
     few = await look(1, 2)
@@ -109,7 +109,7 @@ async def test_a_keys_day_that_ended_is_told_of_if_the_key_was_there(
         key = await create_key(connection, owner, wanted)
         await connection.execute(update(api_keys).values(created_at=made_at))
     await count(database, [replace(used(tenant, LAST_SECOND, 100_000_000), key_id=key.id)])
-    await BudgetNoticesWorker(database).look(MIDNIGHT + timedelta(seconds=30))
+    await BudgetsWorker(database).look(MIDNIGHT + timedelta(seconds=30))
     events = await told(database)
     ends = [each.data.resets_at for each in events if isinstance(each, KeyBudgetReachedEvent)]
     assert ends == ([MIDNIGHT] if made_at == AT else [])

@@ -17,9 +17,9 @@ from backend.budgets.ended import forget_ended_budgets
 from backend.budgets.errors import KeyBudgetExhausted
 from backend.budgets.holds import BudgetHolds
 from backend.budgets.labels import create_label_budget, delete_label_budget
-from backend.budgets.notices import BudgetNoticesWorker
 from backend.budgets.owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
 from backend.budgets.use import budget_use
+from backend.budgets.worker import BudgetsWorker
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent
@@ -233,7 +233,7 @@ async def test_of_a_budget_that_is_reached_there_is_a_notice_once_a_threshold(
         of_search = LabelBudgetCreate(label="team", value="search", budget=A_DOLLAR)
         await create_label_budget(connection, caller, of_search, closed=())
     await bound(soft)
-    worker = BudgetNoticesWorker(database)
+    worker = BudgetsWorker(database)
     await use_up("c1", 79_999)
     assert await noticed() == []
     await use_up("c2", 1)
@@ -247,7 +247,7 @@ async def test_of_a_budget_that_is_reached_there_is_a_notice_once_a_threshold(
     assert set(await noticed()) == both
     await use_up("c4", 60_000)
     # One that was raised is reached anew; another process says nothing twice
-    worker = BudgetNoticesWorker(database)
+    worker = BudgetsWorker(database)
     assert set(await noticed()) == both | {("Web", "2", 80)}
     assert len(await noticed()) == 5
     assert await worker.look(NOW) == 0
@@ -266,14 +266,14 @@ async def test_a_day_passed_in_its_last_minute_is_told_of_after_it(
         of_search = LabelBudgetCreate(label="team", value="search", budget=day)
         await create_label_budget(connection, caller, of_search, closed=())
         await connection.execute(update(label_budgets).values(created_at=NOW))
-    worker = BudgetNoticesWorker(database)
+    worker = BudgetsWorker(database)
     await worker.look(midnight - timedelta(seconds=20))
     late = replace(call(tenant, "late"), made_at=midnight - timedelta(seconds=1))
     used = {"output_tokens": Decimal(100_000)}
     await count(database, late, used, labels={"team": "search"})
     for at in (40, 100, 3599):
         await worker.look(midnight + timedelta(seconds=at))
-        await BudgetNoticesWorker(database).look(midnight + timedelta(seconds=at))
+        await BudgetsWorker(database).look(midnight + timedelta(seconds=at))
     async with database.begin() as connection:
         rows = (await connection.execute(select(notifications.c.data))).scalars().all()
     assert [(row["percent"], row["resets_at"]) for row in rows] == [

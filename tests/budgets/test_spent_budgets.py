@@ -13,9 +13,10 @@ from sqlalchemy import select
 from backend.accounts.applications import change_application, create_application
 from backend.accounts.principal import COMMAND_LINE
 from backend.budgets.labels import create_label_budget
-from backend.budgets.notices import BudgetNoticesWorker, budgets_by_tenant
+from backend.budgets.notices import budgets_by_tenant
 from backend.budgets.spent import spent_budgets
 from backend.budgets.use import value_of_period
+from backend.budgets.worker import BudgetsWorker
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent
@@ -75,7 +76,7 @@ async def test_many_budgets_take_as_many_statements_as_a_few(
         async with database.raw() as connection:
             await count_events(connection, events)
         with statements_of(database) as sent:
-            await BudgetNoticesWorker(database).look(NOW)
+            await BudgetsWorker(database).look(NOW)
         return len(sent)
 
     applications: dict[int, str] = {}

@@ -15,7 +15,6 @@ from typer.testing import CliRunner, Result
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.catalog.published import apply_catalog
-from backend.chargeback.budget_notices import DepartmentBudgetsWorker
 from backend.chargeback.closing import close_month
 from backend.chargeback.entries import entries_about
 from backend.chargeback.errors import (
@@ -29,6 +28,7 @@ from backend.chargeback.errors import (
 )
 from backend.chargeback.policies import put_policy
 from backend.chargeback.queries import MonthBook, list_months, month_book, preview
+from backend.chargeback.worker import DepartmentBudgetsWorker
 from backend.commands.chargeback import chargeback
 from backend.customers.profiles import set_terms
 from backend.errors import CommandError

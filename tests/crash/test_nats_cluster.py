@@ -15,11 +15,12 @@ from nats.errors import Error as NatsError
 from sqlalchemy import func, select
 
 from backend.errors import Unavailable
-from backend.metering.counting.worker import UsageConsumer
+from backend.metering.counting.worker import CountingWorker
 from backend.metering.events import AcceptedEvent
-from backend.metering.ingest.leaders import Move, StreamLeaders, ask_to_lead, standing_of
+from backend.metering.ingest.leaders import Move, ask_to_lead, standing_of
 from backend.metering.ingest.stream import UsageStream
 from backend.metering.ingest.streams import dead_letter_stream, present_streams, usage_streams
+from backend.metering.ingest.worker import StreamsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import counted_totals, events, rollups
@@ -109,7 +110,7 @@ async def test_each_server_in_turn_is_killed_and_nothing_is_lost_doubled_or_late
     stream = UsageStream(cluster.url, settings)
     stop = asyncio.Event()
     load = Load(stream, tenant)
-    consumer = UsageConsumer(database, cluster.url, settings)
+    consumer = CountingWorker(database, cluster.url, settings)
     async with asyncio.TaskGroup() as group:
         async with spreading(cluster, settings):
             await formed(stream, names)
@@ -162,7 +163,7 @@ async def test_each_server_in_turn_is_killed_and_nothing_is_lost_doubled_or_late
 async def spreading(cluster: NatsCluster, settings: Settings) -> AsyncIterator[None]:
     """Keep leaders on different servers during the block, as a worker does."""
     stop = asyncio.Event()
-    task = asyncio.create_task(StreamLeaders(cluster.url, settings).run(stop))
+    task = asyncio.create_task(StreamsWorker(cluster.url, settings).run(stop))
     try:
         yield
     finally:

@@ -7,10 +7,11 @@ import re
 import tomllib
 from datetime import timedelta
 from importlib import import_module
+from inspect import getclosurevars
 
 import pytest
 
-from backend.worker import TASKS
+from backend.worker import TASKS, Task
 from tests.docs.pages import DOCS, ROOT
 
 pytestmark = pytest.mark.fast
@@ -100,3 +101,12 @@ def _how_often(every_seconds: float | None) -> str:
 
 def _in_words(interval: timedelta) -> str:
     return {timedelta(hours=1): "every hour", timedelta(days=1): "every day"}[interval]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_task_runs_a_worker_of_its_rooms_worker_file(task: Task) -> None:
+    named = getclosurevars(task.start).globals.values()
+    (worker,) = [value for value in named if isinstance(value, type) and hasattr(value, "run")]
+    assert worker.__module__.endswith(".worker")
+    words = "".join(word.capitalize() for word in task.name.split("_"))
+    assert worker.__name__ == f"{words}Worker"

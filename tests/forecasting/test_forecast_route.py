@@ -17,7 +17,7 @@ from backend.accounts.tenants import delete_tenant, find_tenant
 from backend.errors import NotFound
 from backend.forecasting.forecast import Outcome
 from backend.forecasting.store import FRESH_SECONDS, basis_now, store_forecast, stored_forecast
-from backend.forecasting.worker import ForecastFailed, ForecastWorker
+from backend.forecasting.worker import ForecastFailed, ForecastsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import daily_rollups, forecasts, rollups, usage_versions
@@ -30,11 +30,11 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-async def forecaster(api_settings: Settings, database: Database) -> AsyncIterator[ForecastWorker]:
+async def forecaster(api_settings: Settings, database: Database) -> AsyncIterator[ForecastsWorker]:
     """A worker that computes forecasts, listening."""
     assert api_settings.nats_url is not None
     stop = asyncio.Event()
-    worker = ForecastWorker(database, api_settings.nats_url, api_settings)
+    worker = ForecastsWorker(database, api_settings.nats_url, api_settings)
     task = asyncio.create_task(worker.run(stop))
     yield worker
     stop.set()
@@ -42,9 +42,9 @@ async def forecaster(api_settings: Settings, database: Database) -> AsyncIterato
 
 
 @pytest.fixture
-async def unasked(database: Database) -> AsyncIterator[ForecastWorker]:
+async def unasked(database: Database) -> AsyncIterator[ForecastsWorker]:
     """A worker that nobody can ask: it computes when the test says so."""
-    worker = ForecastWorker(database, "", Settings())
+    worker = ForecastsWorker(database, "", Settings())
     yield worker
     await worker.close()
 
@@ -105,7 +105,7 @@ async def test_it_is_computed_on_demand_and_kept(
     session: dict[str, str],
     tenant: Tenant,
     database: Database,
-    forecaster: ForecastWorker,
+    forecaster: ForecastsWorker,
 ) -> None:
     await use(database, tenant, 60)
     first = Forecast.model_validate(await until_forecast(api, session))
@@ -123,7 +123,7 @@ async def test_a_stale_one_is_shown_while_the_next_is_computed(
     session: dict[str, str],
     tenant: Tenant,
     database: Database,
-    forecaster: ForecastWorker,
+    forecaster: ForecastsWorker,
 ) -> None:
     await use(database, tenant, 3)
     await until_forecast(api, session)
@@ -149,7 +149,7 @@ async def test_its_trust_follows_and_stays(
     session: dict[str, str],
     tenant: Tenant,
     database: Database,
-    forecaster: ForecastWorker,
+    forecaster: ForecastsWorker,
 ) -> None:
     await use(database, tenant, 60)
 
@@ -175,7 +175,7 @@ async def test_a_budget_is_held_against_the_forecast(
     session: dict[str, str],
     tenant: Tenant,
     database: Database,
-    unasked: ForecastWorker,
+    unasked: ForecastsWorker,
 ) -> None:
     asked = "/v1/forecast/budget?amount=12.50"
     waiting = await api.get(asked, headers=session)
@@ -198,18 +198,22 @@ async def test_when_one_is_fresh_stale_and_none(
     tenant: Tenant,
     database: Database,
     api: httpx.AsyncClient,
-    unasked: ForecastWorker,
+    unasked: ForecastsWorker,
 ) -> None:
     await use(database, tenant, 2)
     assert (await api.get("/v1/forecast", headers=session)).status_code == 202  # nobody computes
     assert await unasked.refresh(tenant.id)
     assert not await unasked.refresh(tenant.id)  # it is fresh
 
+    async with database.begin() as connection:
+        computed_at = await connection.scalar(select(forecasts.c.computed_at))
+    assert computed_at is not None
+
     async def state(age: timedelta) -> str:
         async with database.begin() as connection:
-            computed_at = await connection.scalar(select(forecasts.c.computed_at))
-            assert computed_at is not None
-            stored = await stored_forecast(connection, tenant, computed_at + age)
+            # It is made older, since a later moment could be of the next month
+            await connection.execute(update(forecasts).values(computed_at=computed_at - age))
+            stored = await stored_forecast(connection, tenant, computed_at)
             return "none" if stored is None else "fresh" if stored.fresh else "stale"
 
     minute = timedelta(seconds=FRESH_SECONDS)
@@ -237,7 +241,7 @@ async def test_when_one_is_fresh_stale_and_none(
 
 
 async def test_workers_don_t_compute_the_same_twice(tenant: Tenant, database: Database) -> None:
-    workers = [ForecastWorker(database, "", Settings()) for _ in range(3)]
+    workers = [ForecastsWorker(database, "", Settings()) for _ in range(3)]
     done = await asyncio.gather(*(worker.refresh(tenant.id) for worker in workers))
     for worker in workers:
         await worker.close()
@@ -245,7 +249,7 @@ async def test_workers_don_t_compute_the_same_twice(tenant: Tenant, database: Da
 
 
 async def test_a_newer_one_is_not_replaced_by_an_older(
-    tenant: Tenant, database: Database, unasked: ForecastWorker
+    tenant: Tenant, database: Database, unasked: ForecastsWorker
 ) -> None:
     await unasked.refresh(tenant.id)
     async with database.begin() as connection:
@@ -259,7 +263,7 @@ async def test_a_newer_one_is_not_replaced_by_an_older(
 
 
 async def test_a_tenant_that_is_gone_is_no_trouble(
-    tenant: Tenant, database: Database, unasked: ForecastWorker
+    tenant: Tenant, database: Database, unasked: ForecastsWorker
 ) -> None:
     async with database.begin() as connection:
         await delete_tenant(connection, COMMAND_LINE, tenant.id)
@@ -272,7 +276,7 @@ async def test_one_that_fails_stops_neither_the_worker_nor_the_next(
     session: dict[str, str],
     tenant: Tenant,
     database: Database,
-    forecaster: ForecastWorker,
+    forecaster: ForecastsWorker,
 ) -> None:
     await use(database, tenant, 3, quantity=10**400)  # more than a float can hold
     with pytest.raises(ForecastFailed):

@@ -20,7 +20,7 @@ from sqlalchemy import func, select, text, update
 from backend.gateway.request_log import log as request_log
 from backend.gateway.request_log.entries import Entry
 from backend.gateway.request_log.queries import RequestQuestion, Sight, list_requests
-from backend.gateway.request_log.worker import RequestLogPass
+from backend.gateway.request_log.worker import RequestsWorker
 from backend.settings import Settings, Upstream
 from backend.storage.database import Database
 from backend.storage.tables import gateway_requests, request_bodies
@@ -237,7 +237,7 @@ async def test_bodies_are_kept_where_an_admin_says_so_and_no_longer(
     assert (seen["id"], seen["bodies"]) == (whole["id"], None)
 
     await _expire(database, streamed["id"])
-    await RequestLogPass(database, 30).remove_old()
+    await RequestsWorker(database, 30).remove_old()
     gone = (await api.get(f"/v1/requests/{streamed['id']}", headers=session)).json()
     assert (gone["id"], gone["bodies"]) == (streamed["id"], None)
 
@@ -274,9 +274,9 @@ async def test_old_calls_are_removed_and_newer_ones_stay(
             .where(gateway_requests.c.id == oldest["id"])
             .values(time=datetime.now(UTC) - timedelta(days=31))
         )
-    assert not await RequestLogPass(database, 30).remove_old()
+    assert not await RequestsWorker(database, 30).remove_old()
     assert [call["id"] for call in await logged(api, session, 1)] == [newest["id"]]
-    await RequestLogPass(database, 0).remove_old()
+    await RequestsWorker(database, 0).remove_old()
     assert await logged(api, session, 0) == []
 
 

@@ -10,7 +10,7 @@ import sys
 from datetime import timedelta
 
 from backend.invoices.letters.writing import CustomerLetters
-from backend.outbox.worker import NotificationsWorker
+from backend.outbox.worker import OutboxWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 
@@ -20,7 +20,7 @@ async def work(lease: timedelta) -> None:
     assert settings.database_url is not None
     database = Database(settings.database_url, pool_size=4)
     letters = CustomerLetters(database, settings)
-    await NotificationsWorker(database, settings, letters, lease=lease).run(asyncio.Event())
+    await OutboxWorker(database, settings, letters, lease=lease).run(asyncio.Event())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from backend.outbox.delivering import Delivering
 from backend.outbox.errors import NotificationAlreadyDelivered, NotificationNotFound
 from backend.outbox.queries import list_notifications, resend
 from backend.outbox.routing import clear_up, give_up_unserved
-from backend.outbox.worker import NotificationsWorker
+from backend.outbox.worker import OutboxWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import notification_deliveries, notifications
@@ -51,7 +51,7 @@ async def test_many_workers_tell_each_thing_once(
         await tell_of_top_up(database, tenant.id, str(number), datetime.now(UTC))
     letters = CustomerLetters(database, settings)
     stop = asyncio.Event()
-    workers = [NotificationsWorker(database, settings, letters) for _ in range(4)]
+    workers = [OutboxWorker(database, settings, letters) for _ in range(4)]
     running = [asyncio.create_task(worker.run(stop)) for worker in workers]
 
     async def all_delivered() -> bool:
@@ -160,7 +160,7 @@ async def test_with_no_channel_it_is_on_record_and_nothing_waits(
     database: Database, tenant: Tenant, channels: list[Channel], receiver: Receiver, clock: Clock
 ) -> None:
     await tell_of_top_up(database, tenant.id)
-    bare = NotificationsWorker(database, Settings(), CustomerLetters(database, Settings()))
+    bare = OutboxWorker(database, Settings(), CustomerLetters(database, Settings()))
     assert await bare.keep_queues(NOW) == 1
     [kept] = await recorded(database)
     assert (kept.state, kept.deliveries) == (NotificationState.RECORDED, [])
@@ -177,7 +177,7 @@ async def test_what_waits_for_a_channel_that_is_gone_fails_in_the_end(
 ) -> None:
     await tell_of_top_up(database, tenant.id)
     await queue(database, channels, NOW)
-    bare = NotificationsWorker(database, Settings(), CustomerLetters(database, Settings()))
+    bare = OutboxWorker(database, Settings(), CustomerLetters(database, Settings()))
     await bare.keep_queues(NOW + timedelta(days=2.9))
     assert [notification.state for notification in await recorded(database)] == [
         NotificationState.WAITING

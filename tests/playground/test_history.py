@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import func, select, update
 
 from backend.playground import conversations as history
-from backend.playground.worker import HistoryPass
+from backend.playground.worker import PlaygroundWorker
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, conversations, members, saved_prompts
 from backend_client import AsyncFareboxClient, Conflict, Forbidden, NotFound
@@ -106,7 +106,7 @@ async def test_what_is_old_or_too_much_goes_and_a_members_go_with_them(
     kept = await ada.conversations.create(write("Kept"))
     theirs = await ben.conversations.create(write("Ben's"))
     for _ in range(2):
-        await HistoryPass(database, 30).remove_old()
+        await PlaygroundWorker(database, 30).remove_old()
     with pytest.raises(NotFound):
         await ada.conversations.get(old.id)
 
@@ -124,7 +124,7 @@ async def test_what_is_old_or_too_much_goes_and_a_members_go_with_them(
         left = await connection.scalars(select(conversations.c.id))
         assert theirs.id not in set(left)
 
-    await HistoryPass(database, 0).remove_old()
+    await PlaygroundWorker(database, 0).remove_old()
     assert (await ada.conversations.list()).items == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.outbox.events import event_from
-from backend.quotas.notices import QuotaNoticesWorker
+from backend.quotas.worker import QuotasWorker
 from backend.storage.database import Database
 from backend.storage.tables import notifications
 from backend_client.types.catalog import Catalog
@@ -34,12 +34,12 @@ async def test_a_quota_is_told_of_at_both_thresholds_once_a_period(
     database: Database, applied: Catalog
 ) -> None:
     tenant = await subscribed(database, "free")  # 1000 tokens a month
-    worker = QuotaNoticesWorker(database)
+    worker = QuotasWorker(database)
 
     async def look(at: datetime, tokens: int) -> list[tuple[int, Decimal]]:
         await count(database, [used(tenant, at, tokens)])
         await worker.look(at)
-        await QuotaNoticesWorker(database).look(at)  # another one, which knows of no visit
+        await QuotasWorker(database).look(at)  # another one, which knows of no visit
         return [
             (event.data.percent, event.data.used)
             for event in await told(database)
@@ -63,12 +63,12 @@ async def test_what_is_passed_in_a_periods_last_second_is_told_after_it(
     database: Database, applied: Catalog
 ) -> None:
     tenant = await subscribed(database, "free")
-    worker = QuotaNoticesWorker(database)
+    worker = QuotasWorker(database)
     await worker.look(LAST_SECOND - timedelta(seconds=30))
     await count(database, [used(tenant, LAST_SECOND, 1000)])
     for _ in range(2):
         await worker.look(MIDNIGHT + timedelta(seconds=30))
-        await QuotaNoticesWorker(database).look(MIDNIGHT + timedelta(minutes=59))
+        await QuotasWorker(database).look(MIDNIGHT + timedelta(minutes=59))
     [event] = await told(database)
     assert isinstance(event, QuotaReachedEvent)
     assert (event.data.percent, event.data.resets_at) == (100, MIDNIGHT)
@@ -79,12 +79,12 @@ async def test_what_was_passed_long_ago_is_told_no_more(
 ) -> None:
     tenant = await subscribed(database, "free")
     await count(database, [used(tenant, LAST_SECOND, 1000)])
-    await QuotaNoticesWorker(database).look(MIDNIGHT + timedelta(hours=1))
+    await QuotasWorker(database).look(MIDNIGHT + timedelta(hours=1))
     assert await told(database) == []
 
 
 async def test_who_has_no_plan_has_no_limits(database: Database, applied: Catalog) -> None:
     tenant = await subscribed(database, "free", since=datetime(2026, 6, 1, tzinfo=UTC))
     await count(database, [used(tenant, AT, 5000)])
-    assert await QuotaNoticesWorker(database).look(AT) == 1
+    assert await QuotasWorker(database).look(AT) == 1
     assert await told(database) == []

@@ -13,12 +13,12 @@ from backend.kit.periodic import every
 from backend.storage.database import Database
 from backend.storage.tables import gateway_requests, request_bodies
 
-PASS_SECONDS: Final = 600.0
+EVERY_SECONDS: Final = 600.0
 MOST_ROWS: Final = 10_000
 """Removed in one transaction."""
 
 
-class RequestLogPass:
+class RequestsWorker:
     """Removes calls that are older than ``days``, 0 for all, and bodies that have expired."""
 
     def __init__(self, database: Database, days: int) -> None:
@@ -27,7 +27,7 @@ class RequestLogPass:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set."""
-        await every(PASS_SECONDS, self.remove_old, stop, name="requests")
+        await every(EVERY_SECONDS, self.remove_old, stop, name="requests")
 
     async def remove_old(self, now: datetime | None = None) -> bool:
         """Remove a part of what is too old; return whether there may be more.

@@ -48,7 +48,7 @@ _LOOK_SECONDS = 30.0
 _MOST_SUSPECTS = 10_000
 
 
-class UsageConsumer:
+class CountingWorker:
     """Counts the events of the streams of usage. Any number may run at once, anywhere.
 
     A message that can't be counted delays no other: if PostgreSQL refuses it for another reason

@@ -6,30 +6,18 @@ that one elects another, which lasts 4 to 9 seconds and can't be set.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
-
-from backend.kit.periodic import OUTAGES, every, passed, wait
-from backend.metering.ingest.connection import open_connection, servers_of
-from backend.metering.ingest.streams import ensure_streams, present_streams, usage_streams
-from backend.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
-PASS_SECONDS: Final = 1.0
-_PAUSE_SECONDS: Final = 0.5
-_REQUEST_SECONDS: Final = 2.0
-_MAKE_AGAIN_SECONDS: Final = 30.0
+REQUEST_SECONDS: Final = 2.0
 """Between two attempts to make a stream, which can fail for want of disk or of servers."""
 _BODY_REFUSED: Final = 10038
 """What a server before 2.11 answers, to whom nobody can name the next leader."""
@@ -77,51 +65,6 @@ def next_move(standings: Mapping[str, Standing]) -> Move | None:
     return None
 
 
-class StreamLeaders:
-    """Makes the streams that are missing, and spreads their leaders. Any number may run at once."""
-
-    def __init__(self, nats_url: str, settings: Settings) -> None:
-        self._nats_url = nats_url
-        self._settings = settings
-        self._names = usage_streams(settings)
-        self._make_at = 0.0
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; survive the loss of NATS."""
-
-        async def act() -> None:
-            await self._work(stop)
-
-        await every(_PAUSE_SECONDS, act, stop, name="streams", outages=(NatsError, *OUTAGES))
-
-    async def _work(self, stop: asyncio.Event) -> None:
-        client = await open_connection(
-            servers_of(self._nats_url, self._settings), "farebox-streams"
-        )
-        try:
-            js = client.jetstream(timeout=_REQUEST_SECONDS)
-            while not stop.is_set():
-                await self._look(client, js)
-                await passed()
-                await wait(PASS_SECONDS, stop)
-        finally:
-            await client.close()
-
-    async def _look(self, client: Client, js: JetStreamContext) -> None:
-        present = await present_streams(js, self._names)
-        if len(present) < len(self._names) and time.monotonic() >= self._make_at:
-            self._make_at = time.monotonic() + _MAKE_AGAIN_SECONDS
-            await ensure_streams(js, self._settings)
-        standings = {
-            name: standing
-            for name, standing in ((name, standing_of(info)) for name, info in present.items())
-            if standing is not None
-        }
-        move = next_move(standings)
-        if move is not None:
-            await ask_to_lead(client, move)
-
-
 async def ask_to_lead(client: Client, move: Move) -> None:
     """Ask a stream's leader to leave it to another server; raise what NATS does.
 
@@ -140,6 +83,6 @@ async def ask_to_lead(client: Client, move: Move) -> None:
 async def _step_down(client: Client, stream: str, body: bytes) -> int | None:
     """Return the code of the refusal, None if there is none."""
     subject = f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}"
-    answer = await client.request(subject, body, timeout=_REQUEST_SECONDS)
+    answer = await client.request(subject, body, timeout=REQUEST_SECONDS)
     error = json.loads(answer.data).get("error")
     return int(error["err_code"]) if error else None

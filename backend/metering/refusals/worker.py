@@ -12,10 +12,10 @@ from backend.kit.periodic import every
 from backend.storage.database import Database
 from backend.storage.tables import refused_events
 
-PASS_SECONDS: Final = 3600.0
+EVERY_SECONDS: Final = 3600.0
 
 
-class RefusalsPass:
+class RefusalsWorker:
     """Removes the days of refused events that are older than ``days``; 0 keeps none."""
 
     def __init__(self, database: Database, days: int) -> None:
@@ -24,7 +24,7 @@ class RefusalsPass:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set."""
-        await every(PASS_SECONDS, self.remove_old, stop, name="refusals")
+        await every(EVERY_SECONDS, self.remove_old, stop, name="refusals")
 
     async def remove_old(self) -> None:
         """Remove what is too old now. Any number of workers may do so at once."""

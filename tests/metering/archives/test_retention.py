@@ -18,7 +18,7 @@ from backend.accounts.tenants import find_tenant
 from backend.metering.archives import archive
 from backend.metering.archives.archive import archiving
 from backend.metering.archives.restore import restore_archive
-from backend.metering.archives.retention import EventRetention
+from backend.metering.archives.worker import ArchivesWorker
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
@@ -80,7 +80,7 @@ async def test_the_worker_archives_by_age_and_by_period(database: Database, tmp_
         )
     for tenant in (plain, shifted):
         await count(database, tenant, may(1), may(20), may(26), may(30), may(31))
-    retention = EventRetention(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path)
+    retention = ArchivesWorker(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path)
     assert await retention.once(NOW, asyncio.Event()) == 4 + 2
     assert await left(database, plain) == [may(31)]  # May 31 is 20 days before today
     assert await left(database, shifted) == [may(26), may(30), may(31)]
@@ -96,7 +96,7 @@ async def test_what_was_restored_stays_for_a_week(database: Database, tmp_path: 
     tenant = await sample_tenant(database)
     await count(database, tenant, may(1), may(2), may(3))
     retention, never = (
-        EventRetention(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path),
+        ArchivesWorker(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path),
         asyncio.Event(),
     )
     now = datetime.now(UTC)
@@ -142,9 +142,9 @@ async def test_the_worker_outlives_what_is_in_the_way(
     await count(database, other, long_ago)
     folder = tmp_path / "files"
     folder.write_text("where the folder has to go")
-    monkeypatch.setattr("backend.metering.archives.retention.PASS_SECONDS", 0.05)
+    monkeypatch.setattr("backend.metering.archives.worker.EVERY_SECONDS", 0.05)
     stop = asyncio.Event()
-    retention = EventRetention(database, SettledUsage(settings(folder)).before, 20, folder)
+    retention = ArchivesWorker(database, SettledUsage(settings(folder)).before, 20, folder)
 
     async def all_archived() -> bool:
         return not (await left(database, tenant) or await left(database, other))
@@ -179,7 +179,7 @@ async def test_a_day_that_changes_keeps_no_other_tenant_from_it(
         state = await look(connection, tenant_id, start)
         return state._replace(digest=Decimal(next(looks))) if tenant_id == changing.id else state
 
-    retention = EventRetention(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path)
+    retention = ArchivesWorker(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path)
     monkeypatch.setattr(archive, "_state", never_the_same)
     assert await retention.once(NOW, asyncio.Event()) == 1
     assert (await left(database, changing), await left(database, other)) == ([may(1)], [])

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from backend.kit.nats_servers import nats_servers
 from backend.metering.counting import lanes
-from backend.metering.counting.worker import UsageConsumer
+from backend.metering.counting.worker import CountingWorker
 from backend.metering.events import encode
 from backend.metering.ingest.connection import open_connection
 from backend.metering.ingest.streams import COUNTING, events_subject
@@ -43,7 +43,7 @@ async def test_a_worker_that_stops_keeps_nothing_back(
     packed = [encode([event(sample, f"{n}-{m}") for m in range(200)]) for n in range(150)]
     await put_on_stream(app, api_settings, *packed)
     stop = asyncio.Event()
-    consumer = UsageConsumer(database, api_settings.nats_url, api_settings)
+    consumer = CountingWorker(database, api_settings.nats_url, api_settings)
     js = await app.state.services.stream.jetstream()
     async with database.raw() as connection, asyncio.TaskGroup() as group:
         group.create_task(consumer.run(stop))

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from backend.metering.counting import worker as counting_worker
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.labels import MOST_LABELS, declare_label
-from backend.metering.counting.worker import UsageConsumer
+from backend.metering.counting.worker import CountingWorker
 from backend.metering.events import AcceptedEvent, encode
 from backend.metering.ingest.dead_letters import DeadLetters
 from backend.metering.ingest.parsing import read_document
@@ -77,7 +77,7 @@ async def workers(database: Database, settings: Settings, count: int = 1) -> Asy
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
-            group.create_task(UsageConsumer(database, settings.nats_url, settings).run(stop))
+            group.create_task(CountingWorker(database, settings.nats_url, settings).run(stop))
         try:
             yield
         finally:

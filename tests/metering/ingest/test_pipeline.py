@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.kit.nats_servers import nats_servers
 from backend.metering.counting.lanes import Lanes, Taken
-from backend.metering.counting.worker import UsageConsumer
+from backend.metering.counting.worker import CountingWorker
 from backend.metering.events import encode
 from backend.metering.ingest import backlog
 from backend.metering.ingest.connection import open_connection
@@ -118,7 +118,7 @@ async def counting(database: Database, settings: Settings) -> AsyncIterator[None
     """Count during the block."""
     assert settings.nats_url is not None
     stop = asyncio.Event()
-    working = asyncio.create_task(UsageConsumer(database, settings.nats_url, settings).run(stop))
+    working = asyncio.create_task(CountingWorker(database, settings.nats_url, settings).run(stop))
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from backend.api.app import create_app
 from backend.engines.postgres import start_postgres
 from backend.engines.processes import RunningEngine
-from backend.metering.counting.worker import UsageConsumer
+from backend.metering.counting.worker import CountingWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
@@ -82,7 +82,7 @@ async def test_events_are_taken_while_postgresql_is_away_and_counted_when_it_is_
         assert usage.headers["retry-after"] == "1"
         own_postgres.start()
         stop = asyncio.Event()
-        consumer = UsageConsumer(database, nats_url, settings)
+        consumer = CountingWorker(database, nats_url, settings)
         working = asyncio.create_task(consumer.run(stop))
 
         async def all_counted() -> bool:

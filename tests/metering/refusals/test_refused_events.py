@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from backend.metering.refusals import writing
 from backend.metering.refusals.refusal import Refusal
 from backend.metering.refusals.tally import OTHER, RefusalTally
-from backend.metering.refusals.worker import RefusalsPass
+from backend.metering.refusals.worker import RefusalsWorker
 from backend.metering.refusals.writing import RefusalWriter
 from backend.storage.database import Database
 from backend.storage.tables import refused_events, tenants
@@ -194,7 +194,7 @@ async def test_old_days_go(database: Database) -> None:
     for day in range(5):
         note(tally, tenant.id, f"on day x{'x' * day}", day=day)
     await RefusalWriter(database, tally).write()
-    await RefusalsPass(database, 2).remove_old()
+    await RefusalsWorker(database, 2).remove_old()
     assert set(await stored(database)) == {"on day x", "on day xx"}
-    await RefusalsPass(database, 0).remove_old()
+    await RefusalsWorker(database, 0).remove_old()
     assert await stored(database) == {}

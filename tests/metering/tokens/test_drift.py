@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
-from backend.metering.tokens.drift import DriftPass, compute_day, drift_report
+from backend.metering.tokens.drift import compute_day, drift_report
+from backend.metering.tokens.worker import DriftWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from tests.support.commands import run_farebox
@@ -75,7 +76,7 @@ async def rows(database: Database) -> dict[tuple[date, str], tuple[Decimal, Deci
 
 
 async def test_a_pass_sums_over_tenants_and_a_second_changes_nothing(stored: Database) -> None:
-    drift = DriftPass(stored, Settings())
+    drift = DriftWorker(stored, Settings())
     assert await drift.once(NOON) == 36
     expected = {
         (TODAY, "model-a"): (Decimal(302), Decimal(300), 2),
@@ -89,7 +90,7 @@ async def test_a_pass_sums_over_tenants_and_a_second_changes_nothing(stored: Dat
 
 
 async def test_what_was_voided_is_gone_at_the_next_pass(stored: Database) -> None:
-    drift = DriftPass(stored, Settings())
+    drift = DriftWorker(stored, Settings())
     await drift.once(NOON)
     async with stored.raw() as connection:
         await connection.execute("UPDATE events SET voided = true WHERE id IN ('1', '2')")
@@ -98,7 +99,7 @@ async def test_what_was_voided_is_gone_at_the_next_pass(stored: Database) -> Non
 
 
 async def test_the_days_of_archived_events_keep_their_sums(stored: Database) -> None:
-    drift = DriftPass(stored, Settings())
+    drift = DriftWorker(stored, Settings())
     await drift.once(NOON)
     day = NOON.replace(hour=0) - timedelta(days=20)
     later = NOON + timedelta(days=2)  # by then it would be computed again
@@ -116,7 +117,7 @@ async def test_the_days_of_archived_events_keep_their_sums(stored: Database) -> 
 
 
 async def test_drift_is_told_in_the_log_as_it_begins_and_as_it_ends(stored: Database) -> None:
-    drift = DriftPass(stored, Settings(drift_tolerance=Decimal("0.01")))
+    drift = DriftWorker(stored, Settings(drift_tolerance=Decimal("0.01")))
     with capture_logs() as logs:
         await drift.once(NOON)
         await drift.once(NOON)
@@ -146,13 +147,13 @@ async def test_a_pass_leaves_the_day_to_the_worker_that_is_at_it(stored: Databas
         await compute_day(connection, TODAY)
         async with stored.raw() as other:
             await other.execute(f"SELECT pg_advisory_lock({0x6472_6966_74})")
-            assert await DriftPass(stored, Settings()).once(NOON) == 0
+            assert await DriftWorker(stored, Settings()).once(NOON) == 0
 
 
 async def test_drift_beyond_the_tolerance_alerts_and_is_a_gauge(
     api: httpx.AsyncClient, operator: dict[str, str], session: dict[str, str], stored: Database
 ) -> None:
-    await DriftPass(stored, Settings()).once(NOON)
+    await DriftWorker(stored, Settings()).once(NOON)
     answer = await api.get("/v1/drift", headers=operator)
     assert answer.status_code == 200, answer.text
     by_meter = {(row["model"], row["meter"]): row for row in answer.json()["models"]}
@@ -189,7 +190,7 @@ async def test_the_command_line_shows_it_and_fails_beyond_the_tolerance(
         return run_farebox("drift", *arguments, environment=environment)
 
     assert farebox("0.02").stdout.startswith("No call was both reported and counted")
-    await DriftPass(stored, Settings()).once(NOON)
+    await DriftWorker(stored, Settings()).once(NOON)
     shown = farebox("0.02")
     assert shown.returncode == 1, shown.stderr
     [line] = [line for line in shown.stdout.splitlines() if "model-a" in line]
