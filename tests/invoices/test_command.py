@@ -16,7 +16,7 @@ from sqlalchemy import text
 from backend.settings import Settings
 from backend.storage.database import Database
 from tests.support.commands import run_farebox
-from tests.support.invoices import APRIL, GRACE, MARCH, count, subscribed, used
+from tests.support.invoices import APRIL, GRACE, MARCH, count, many_subscribed, subscribed, used
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -67,7 +67,7 @@ async def issued(database: Database) -> int:
 async def test_a_run_that_is_killed_and_run_again_makes_each_invoice_once(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    tenants = [await subscribed(database) for _ in range(TENANTS)]
+    tenants = await many_subscribed(database, TENANTS)
     await count(database, [used(tenant, MARCH, 1_234_567) for tenant in tenants])
     command = ("run", "--as-of", f"{APRIL + GRACE:%Y-%m-%dT%H:%M:%S}", "--workers", "2")
     killed = 0

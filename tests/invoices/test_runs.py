@@ -27,6 +27,7 @@ from tests.support.invoices import (
     count,
     invoices_of,
     lines_of_invoice,
+    many_subscribed,
     run_invoices,
     subscribed,
     used,
@@ -101,7 +102,7 @@ async def test_a_period_that_asks_for_nothing_is_closed_without_an_invoice(
 async def test_workers_share_a_run_and_bill_each_tenant_once(
     database: Database, settings: Settings
 ) -> None:
-    tenants = [await subscribed(database) for _ in range(70)]
+    tenants = await many_subscribed(database, 70)
     await count(database, [used(tenant, MARCH, 1_000_000) for tenant in tenants])
     run = await begin_run(database, settings, APRIL + GRACE)
     stop = asyncio.Event()

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from backend.storage.database import Database
 from tests.invoices.test_command import ended, farebox, finished, issued
-from tests.support.invoices import APRIL, GRACE, MARCH, count, subscribed, used
+from tests.support.invoices import APRIL, GRACE, MARCH, count, many_subscribed, subscribed, used
 from tests.support.tax_server import Asked, TaxServer, honest
 from tests.support.waiting import until
 
@@ -28,7 +28,7 @@ COMMAND = ("run", "--as-of", f"{APRIL + GRACE:%Y-%m-%dT%H:%M:%S}", "--workers", 
 async def test_killed_while_it_asks_and_run_again_each_invoice_is_issued_once_with_its_tax(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    tenants = [await subscribed(database) for _ in range(TENANTS)]
+    tenants = await many_subscribed(database, TENANTS)
     await count(database, [used(tenant, MARCH, 1_234_567) for tenant in tenants])
 
     async def takes_its_time(asked: Asked) -> Response:

@@ -223,8 +223,13 @@ class Life:
     def _metered_part(self, start: datetime, end: datetime) -> Fraction:
         """How much of a period is on the plan that is metered, which has its part of all."""
         quarters = (end - start) // QUARTER
-        metered = (self.at(start + place * QUARTER).plan == "metered" for place in range(quarters))
-        return Fraction(sum(metered), quarters)
+        edges = [start, *(at for at in self._in_order[0] if start < at < end), end]
+        metered = sum(
+            _quarters_until(last, start) - _quarters_until(first, start)
+            for first, last in pairwise(edges)
+            if self.at(first).plan == "metered"
+        )
+        return Fraction(metered, quarters)
 
     def _yearly(self, start: datetime, end: datetime, owed: dict) -> None:
         """Ask for what is asked for by the end of the period and was not by its start."""
@@ -239,6 +244,7 @@ class Life:
     def _walk_years(self) -> None:
         """Walk the quarter hours; note, where periods begin, how many years were asked for so far.
 
+        Those until the next period, change or year are one step, for they are all alike.
         That is, for the fee and for the seats, what was had of each year, and what would be if
         nothing changed until the end of the one that runs.
         """
@@ -257,16 +263,20 @@ class Life:
                 self._asked[moment] = years.so_far(left, left * now.seats)
             while standings and standings[0].since <= moment:
                 now = standings.pop(0)
-            if now.plan == "yearly" and not now.trial:
-                if begun is None or moment >= end:
-                    begun = begun or moment
-                    start, end = _year_of(begun, moment, ZoneInfo(self.zone))
-                    years.begin((end - start) // QUARTER)
-                years.fee += 1
-                years.seats += now.seats
-            elif not now.paused:
+            had = now.plan == "yearly" and not now.trial
+            if had and (begun is None or moment >= end):
+                begun = begun or moment
+                start, end = _year_of(begun, moment, ZoneInfo(self.zone))
+                years.begin((end - start) // QUARTER)
+            elif not had and not now.paused:
                 begun = None
-            moment += QUARTER
+            ahead = (end, *marks, *(standing.since for standing in standings[:1]))
+            until = min((at for at in ahead if at > moment), default=moment + QUARTER)
+            quarters = _quarters_until(until, moment)
+            if had:
+                years.fee += quarters
+                years.seats += quarters * now.seats
+            moment += quarters * QUARTER
 
     def _tokens(self, start: datetime, end: datetime, owed: dict) -> None:
         output = volume = 0
@@ -291,6 +301,11 @@ class Life:
                 owed["yearly", "input"] += Fraction("2.345678") * use.tokens / MILLION
         if volume:
             owed["team", "tokens"] += Fraction(volume * (6 if volume <= 500_000 else 4), MILLION)
+
+
+def _quarters_until(at: datetime, start: datetime) -> int:
+    """How many quarter hours from ``start`` on begin before ``at``."""
+    return -((start - at) // QUARTER)
 
 
 def _climbed(free: int, before: int, after: int) -> Fraction:

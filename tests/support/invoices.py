@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from backend.ids import new_id
 from backend.invoices.runs.runs import begin_run, end_run, work
@@ -15,7 +15,7 @@ from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import invoice_lines, invoices
+from backend.storage.tables import invoice_lines, invoices, metadata, tenants
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceRun
@@ -34,6 +34,25 @@ async def subscribed(
     async with database.begin() as connection:
         await start_subscription(connection, tenant.id, plan, since)
     return tenant
+
+
+async def many_subscribed(database: Database, number: int) -> list[Tenant]:
+    """So many tenants on the plan "paid": one that subscribes, and copies of all it wrote."""
+    first = await subscribed(database)
+    names = [new_id("ten") for _ in range(number - 1)]
+    others = [
+        first.model_copy(update={"id": name, "slug": name.replace("_", "-")}) for name in names
+    ]
+    async with database.begin() as connection:
+        await connection.execute(insert(tenants), [other.model_dump() for other in others])
+        for table in metadata.sorted_tables:
+            if "tenant_id" in table.c:
+                of_first = select(table).where(table.c.tenant_id == first.id)
+                rows = (await connection.execute(of_first)).mappings().all()
+                copies = [dict(row) | {"tenant_id": name} for name in names for row in rows]
+                if copies:
+                    await connection.execute(insert(table), copies)
+    return [first, *others]
 
 
 def used(

@@ -45,6 +45,7 @@ from tests.support.invoices import (
     MARCH,
     count,
     invoices_of,
+    many_subscribed,
     run_invoices,
     subscribed,
     used,
@@ -272,7 +273,7 @@ async def test_who_is_exempt_or_agreed_or_asked_for_nothing_is_not_asked_about(
 async def test_workers_share_a_run_and_bill_each_tenant_once(
     database: Database, settings: Settings, server: TaxServer
 ) -> None:
-    tenants = [await subscribed(database) for _ in range(70)]
+    tenants = await many_subscribed(database, 70)
     run = await begin_run(database, settings, NOW)
     stop = asyncio.Event()
     await asyncio.gather(*(work(database, settings, run, stop) for _ in range(3)))
