@@ -22,6 +22,7 @@ from backend.api.body_limits import BodyBudget
 from backend.api.cross_origin import CrossOrigin
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
+from backend.api.narrowed import include_narrowed
 from backend.api.openapi import described
 from backend.api.public_questions import PublicQuestions
 from backend.api.query_parameters import refuse_unknown_parameters
@@ -156,7 +157,7 @@ def _routes() -> list[BaseRoute]:
         },
     )
     for router in every_router():
-        whole.include_router(router)
+        include_narrowed(whole, router)
     return whole.routes
 
 
