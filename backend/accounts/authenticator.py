@@ -78,7 +78,9 @@ class Authenticator:
         self._good: OrderedDict[bytes, None] = OrderedDict()
         """Credentials that were valid here: who has one is never slowed for others' guesses."""
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
-        """Credentials that nobody had, and until when that is taken for granted; oldest first."""
+        """Credentials that nobody had, and until when that is taken for granted; oldest first.
+
+        Apart from the answers: strangers' guesses would push out those who are known."""
         self._principals: Remembered[bytes, Principal] = Remembered(
             seconds=KNOWN_SECONDS,
             most=_KNOWN_MOST,

@@ -9,8 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.clocks.errors import ClockAdvancing, NoTestClock
-from backend.errors import InvalidInput
+from backend.clocks.errors import ClockAdvancing, ClockOnlyForward, ClockStepTooLong, NoTestClock
 from backend.storage.tables import tenants, test_clocks
 from backend_client.types.test_clocks import TestClock, TestClockState
 
@@ -32,8 +31,8 @@ async def ask_to_advance(
     """Ask the worker to advance a clock; return it, and whether that was new.
 
     ``awaited`` is the last message in each stream of usage, which are counted first. Raises
-    ``NoTestClock``; ``ClockAdvancing`` while it goes elsewhere; ``InvalidInput`` for an instant
-    before it, or more than ``FARTHEST_STEP`` ahead.
+    ``NoTestClock``; ``ClockAdvancing`` while it goes elsewhere; ``ClockOnlyForward`` for an
+    instant before it, ``ClockStepTooLong`` for more than ``FARTHEST_STEP`` ahead.
     """
     locked = _query(tenant_id).with_for_update(of=test_clocks)
     row = (await connection.execute(locked)).mappings().first()
@@ -45,9 +44,9 @@ async def ask_to_advance(
             raise ClockAdvancing(f"It goes on to {clock.target:%Y-%m-%d %H:%M:%S} UTC until then.")
         return clock, False
     if to < clock.at:
-        raise InvalidInput.of_field("to", "is before the clock, which only goes forward")
+        raise ClockOnlyForward.of_field("to", "is before the clock, which only goes forward")
     if to - clock.at > FARTHEST_STEP:
-        raise InvalidInput.of_field("to", f"is more than {FARTHEST_STEP.days} days ahead")
+        raise ClockStepTooLong.of_field("to", f"is more than {FARTHEST_STEP.days} days ahead")
     advancing = {
         "state": TestClockState.ADVANCING.value,
         "target_at": to,

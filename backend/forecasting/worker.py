@@ -9,11 +9,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-import asyncpg
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
@@ -132,7 +130,7 @@ class ForecastsWorker:
             yield
         except NotFound:
             _log.info("forecast.tenant_gone", tenant=tenant_id)
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except OUTAGES as error:
             # It is asked for again as long as somebody looks.
             _log.warning("forecast.failed", tenant=tenant_id, error=str(error))
         except ForecastFailed as error:

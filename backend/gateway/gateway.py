@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -39,7 +38,7 @@ from backend.gateway.upstreams.rules import passes_nowhere, without
 from backend.gateway.upstreams.stored import stored_upstreams
 from backend.gateway.upstreams.targets import Targets
 from backend.ids import new_id
-from backend.kit.periodic import OUTAGES
+from backend.kit.periodic import OUTAGES, wait
 from backend.kit.sealing import Sealer
 from backend.metering.ingest.stream import UsageStream
 from backend.metering.tokens import Tokenizer, count_for, tokenizer_for
@@ -115,8 +114,7 @@ class Gateway:
                 await self._use_configured()
             self._have_targets.set()
             await self._report.publish()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), _UPSTREAMS_SECONDS)
+            await wait(_UPSTREAMS_SECONDS, self._stop)
 
     async def _use_configured(self) -> None:
         if not self._have_targets.is_set():

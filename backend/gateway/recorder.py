@@ -7,9 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import FareboxError
 from backend.gateway.call import Call, Status
@@ -19,6 +17,7 @@ from backend.gateway.measures.measures import Measures
 from backend.gateway.publishing import Publisher
 from backend.gateway.request_log.log import RequestLog
 from backend.kit.backoff import pauses
+from backend.kit.periodic import OUTAGES
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, encode
 from backend.metering.ingest.stream import UsageStream
@@ -198,7 +197,7 @@ class Recorder:
         for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             try:
                 await self._holds.settle(call, event)
-            except (OSError, TimeoutError, SQLAlchemyError) as error:
+            except OUTAGES as error:
                 _log.warning("gateway.not_settled", call=call.event_id, error=repr(error))
             else:
                 return
@@ -222,7 +221,7 @@ class Recorder:
         try:
             async with self._database.raw() as connection:
                 await count_events(connection, [event])
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except OUTAGES as error:
             _log.warning("gateway.database_away", error=repr(error))
             return False
         return True

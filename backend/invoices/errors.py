@@ -160,3 +160,33 @@ class EInvoiceNotExpressible(Conflict):
     """The form has no room for this document: several taxes on a line, thousandths of a unit."""
 
     code, title = "e_invoice_not_expressible", "There is no e-invoice of this document"
+
+
+class AmountOverDue(InvalidInput):
+    """More than an invoice still asks for; the rest of a payment is kept by ``excess: balance``."""
+
+    code, title = "amount_over_due", "The amount is more than is due"
+
+
+class AmountOverAvailable(InvalidInput):
+    """More than there is of what pays it: balance, credit, or what was paid and can go back."""
+
+    code, title = "amount_over_available", "The amount is more than there is"
+
+
+class AmountOverCreditable(InvalidInput):
+    """More than is left of the invoice or its line, after what was credited before."""
+
+    code, title = "amount_over_creditable", "The amount is more than is left to credit"
+
+
+class PaymentMethodReserved(InvalidInput):
+    """Farebox's own payments or a platform's have this method, and are to be told from others."""
+
+    code, title = "payment_method_reserved", "The method is kept for payments of another source"
+
+
+class MomentToCome(InvalidInput):
+    """Money is said to have moved at a time that is still to come."""
+
+    code, title = "moment_to_come", "This is still to come"

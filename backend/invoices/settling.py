@@ -11,13 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
-from backend.errors import InvalidInput
-from backend.invoices.errors import InvoiceNotFound, PaymentReferenceReused
+from backend.invoices.errors import (
+    AmountOverDue,
+    InvoiceNotFound,
+    MomentToCome,
+    PaymentMethodReserved,
+    PaymentReferenceReused,
+)
 from backend.invoices.issuing.issuing import BALANCE, OWN_METHODS, payment_row
 from backend.invoices.rules.lifecycle import Balance, check_move, due
 from backend.invoices.rules.notices import paid_notice
 from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.outbox.queue import enqueue_notices
+from backend.pricing.errors import TooManyDecimals
 from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend.storage.tables import invoices, payments
 from backend_client.types.common import plain
@@ -57,12 +63,14 @@ async def record_payment(
     """
     row = await lock_invoice(connection, tenant_id, invoice_id)
     if paid.method in OWN_METHODS:
-        raise InvalidInput.of_field(
+        raise PaymentMethodReserved.of_field(
             "method", "is how Farebox itself pays from the customer's balance or credit"
         )
     if paid.method in list(PlatformName):
         # Else the platform would not be told, and might collect it too
-        raise InvalidInput.of_field("method", "is how payments that the platform reports are kept")
+        raise PaymentMethodReserved.of_field(
+            "method", "is how payments that the platform reports are kept"
+        )
     recorded = select(payments.c.amount).where(
         payments.c.tenant_id == tenant_id,
         payments.c.invoice_id == invoice_id,
@@ -79,12 +87,14 @@ async def record_payment(
     check_past("received_at", paid.received_at, now)
     currency, received_at = row["currency"], paid.received_at or now
     if round_to_minor_unit(paid.amount, currency) != paid.amount:
-        raise InvalidInput.of_field("amount", f"{currency} has {minor_digits(currency)} decimals")
+        raise TooManyDecimals.of_field(
+            "amount", f"{currency} has {minor_digits(currency)} decimals"
+        )
     left = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
     if paid.excess == "refuse":
         check_move(InvoiceState(row["state"]), InvoiceState.PAID)
         if paid.amount > left:
-            raise InvalidInput.of_field(
+            raise AmountOverDue.of_field(
                 "amount",
                 f"is more than the {plain(left)} {currency} that are due; "
                 "with excess: balance the rest goes to the customer's balance",
@@ -98,9 +108,9 @@ async def record_payment(
 
 
 def check_past(field: str, moment: datetime | None, now: datetime) -> None:
-    """Raise ``InvalidInput`` if money is said to have moved at a time that is still to come."""
+    """Raise ``MomentToCome`` if money is said to have moved at a time that is still to come."""
     if moment is not None and moment > now:
-        raise InvalidInput.of_field(field, "is still to come")
+        raise MomentToCome.of_field(field, "is still to come")
 
 
 async def receive(

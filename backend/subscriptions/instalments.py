@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import InvalidInput
+from backend.pricing.errors import TooManyDecimals
 from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.instalments import equal_instalments
@@ -100,4 +101,4 @@ async def read_instalments(
 
 def _check_coins(amounts: Sequence[Decimal], currency: str, field: str) -> None:
     if any(round_to_minor_unit(amount, currency) != amount for amount in amounts):
-        raise InvalidInput.of_field(field, f"{currency} has {minor_digits(currency)} decimals")
+        raise TooManyDecimals.of_field(field, f"{currency} has {minor_digits(currency)} decimals")

@@ -151,8 +151,12 @@ async def test_a_month_goes_by_when_the_seller_says_so(
 
 async def test_a_clock_goes_forward_in_steps_that_show_each_period(seller: Seller) -> None:
     """No worker is here, so it stays on its way."""
-    for to, detail in ((START - DAY, "forward"), (START + 63 * DAY, "62 days")):
+    for to, detail, code in (
+        (START - DAY, "forward", "clock_only_forward"),
+        (START + 63 * DAY, "62 days", "clock_step_too_long"),
+    ):
         refused = await seller.advance(to)
+        assert refused.json()["code"] == code
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "to")
         assert detail in refused.json()["detail"]
     for _ in range(2):

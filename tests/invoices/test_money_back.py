@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import select, text
 
 from backend.customers.suspension import is_suspended
-from backend.errors import Conflict, InvalidInput
+from backend.errors import Conflict
 from backend.ids import new_id
 from backend.invoices.corrections.credit_notes import credit
 from backend.invoices.corrections.voiding import void
+from backend.invoices.errors import AmountOverAvailable, AmountOverDue, MomentToCome
 from backend.invoices.issuing.one_off import issue_one_off
 from backend.invoices.payments.applying import account_balance, apply_by_hand, apply_to_open
 from backend.invoices.payments.reminders import remind
@@ -198,12 +199,12 @@ async def test_no_money_moves_at_a_time_to_come(database: Database, desk: Desk, 
     paid = {"amount": "31.00", "method": "transfer", "reference": "1", "received_at": later}
     record = PaymentRecord.model_validate(paid)
     async with database.begin() as connection:
-        with pytest.raises(InvalidInput, match="received_at"):
+        with pytest.raises(MomentToCome, match="received_at"):
             await record_payment(connection, desk.tenant.id, march, record, NOW)
     payment = await desk.pay(march, "31.00")
     async with database.begin() as connection:
         back = PaymentReturn(reference="R1", returned_at=later)
-        with pytest.raises(InvalidInput, match="returned_at"):
+        with pytest.raises(MomentToCome, match="returned_at"):
             await return_payment(connection, desk.tenant, march, payment, back, NOW)
 
 
@@ -230,7 +231,7 @@ async def test_an_invoice_whose_payment_was_returned_can_be_void(
 async def test_more_than_is_due_goes_to_the_balance_if_that_is_meant(
     desk: Desk, march: str
 ) -> None:
-    with pytest.raises(InvalidInput, match="excess: balance"):
+    with pytest.raises(AmountOverDue, match="excess: balance"):
         await desk.pay(march, "31.01")
     for _ in range(2):
         await desk.pay(march, "41.01", excess="balance")
@@ -285,7 +286,7 @@ async def test_a_refund_is_credited_first_and_never_more_than_came_in(
         await desk.refund(march, payment, "11.00")
     invoice = await desk.invoice(march)
     assert (str(invoice.credited.amount), invoice.state) == ("11.00", "paid")
-    with pytest.raises(InvalidInput, match="the 20 USD that is left"):
+    with pytest.raises(AmountOverAvailable, match="the 20 USD that is left"):
         await desk.refund(march, payment, "20.01", "2")
     with pytest.raises(Conflict):
         await desk.refund(march, payment, "12.00")
@@ -365,7 +366,7 @@ async def test_a_balance_is_paid_out_once_where_nobody_ever_subscribed(
             return second.done() or await _so_many_wait(database) > 0
 
         await until(waits_or_is_done)
-    with pytest.raises(InvalidInput, match="the 0 USD that are on the balance"):
+    with pytest.raises(AmountOverAvailable, match="the 0 USD that are on the balance"):
         await second
     assert await desk.balance() == "0.00"
 
@@ -384,7 +385,7 @@ async def test_a_balance_is_paid_out_once(desk: Desk, march: str) -> None:
     for _ in range(2):
         await desk.pay_out("30.00")
     assert await desk.balance() == "1.00"
-    with pytest.raises(InvalidInput, match="the 1 USD that are on the balance"):
+    with pytest.raises(AmountOverAvailable, match="the 1 USD that are on the balance"):
         await desk.pay_out("1.01", "more")
     with pytest.raises(Conflict):
         await desk.pay_out("29.00")
@@ -409,9 +410,9 @@ async def test_a_balance_and_credit_are_applied_by_hand_before_an_invoice_is_ove
     for _ in range(2):
         await desk.apply(april, "balance", "5.00")
     assert str((await desk.invoice(april)).due.amount) == "26.00"
-    with pytest.raises(InvalidInput, match="more than the 26 that are due"):
+    with pytest.raises(AmountOverDue, match="more than the 26 that are due"):
         await desk.apply(april, "credit", "26.01")
-    with pytest.raises(InvalidInput, match="more than the 20 that there are"):
+    with pytest.raises(AmountOverAvailable, match="more than the 20 that there are"):
         await desk.apply(april, "credit", "26.00")
     await desk.apply(april, "credit")  # promotional credit pays no debt
     assert str((await desk.invoice(april)).due.amount) == "6.00"

@@ -107,9 +107,10 @@ async def test_payments_settle_it_once_each(
     assert (str(part.due.amount), part.state) == ("7.00", "finalized")
     with pytest.raises(PaymentReferenceReused, match=r"30\.12"):
         await pay(database, invoice, tenant, "5", "ref-1")
-    for amount in ("7.01", "0.001"):
+    for amount, code in (("7.01", "amount_over_due"), ("0.001", "too_many_decimals")):
         with pytest.raises(InvalidInput) as refused:
             await pay(database, invoice, tenant, amount, "ref-2")
+        assert refused.value.code == code
         assert [error.field for error in refused.value.errors] == ["amount"]
     await pay(database, invoice, tenant, "7", "ref-2")
     paid = await read(database, tenant, settings, invoice.id)
@@ -140,15 +141,16 @@ async def test_credit_notes_by_line_add_up_to_the_whole(
     assert first.number == f"FB-{tenant.slug}-CN-000001"
     assert (str(first.subtotal.amount), str(first.tax.amount)) == ("10.01", "1.90")
     assert str(first.to_balance.amount) == "0.00"
-    for wanted, field in (
-        (lines((1, "21")), "lines.0.amount"),
-        (lines((1, "0.001")), "lines.0.amount"),
-        (lines((9, None)), "lines.0.line"),
-        (lines((2, None), (2, None)), "lines.1.line"),
+    for wanted, field, code in (
+        (lines((1, "21")), "lines.0.amount", "amount_over_creditable"),
+        (lines((1, "0.001")), "lines.0.amount", "too_many_decimals"),
+        (lines((9, None)), "lines.0.line", "invalid_input"),
+        (lines((2, None), (2, None)), "lines.1.line", "invalid_input"),
     ):
         with pytest.raises(InvalidInput) as refused:
             await note(database, settings, tenant, invoice, wanted)
         assert [error.field for error in refused.value.errors] == [field]
+        assert refused.value.code == code
     await note(database, settings, tenant, invoice, lines((2, None)))
     rest = await note(database, settings, tenant, invoice)
     assert [(line.line, str(line.amount.amount)) for line in rest.lines] == [(1, "20.99")]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from backend.customers.suspension import is_suspended
-from backend.errors import InvalidInput
+from backend.invoices.errors import PaymentMethodReserved
 from backend.invoices.issuing.issuing import balances_of
 from backend.invoices.payments.reminders import remind
 from backend.invoices.queries import find_invoice
@@ -104,7 +104,7 @@ async def test_what_is_paid_here_too_is_added_to_the_balance(
         paid = PaymentRecord(amount=Decimal("20.00"), method="transfer", reference="bank-1")
         await record_payment(connection, tenant.id, invoice_id, paid, datetime.now(UTC))
         by_hand = paid.model_copy(update={"method": "stripe"})
-        with pytest.raises(InvalidInput, match="that the platform reports"):
+        with pytest.raises(PaymentMethodReserved, match="that the platform reports"):
             await record_payment(connection, tenant.id, invoice_id, by_hand, datetime.now(UTC))
     await apply(database, settings, stripe, stand_in.books.events)
     assert (await read(database, settings, tenant, invoice_id)).state == "paid"

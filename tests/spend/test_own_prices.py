@@ -9,8 +9,9 @@ import pytest
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.catalog.published import apply_catalog, latest_plan, list_plans
-from backend.errors import Forbidden, InvalidInput
+from backend.errors import Forbidden
 from backend.pricing.charges.own_prices import with_own_prices
+from backend.pricing.errors import OwnPriceNotUsable
 from backend.spend.plan_moves import list_versions, migrate_plan
 from backend.spend.queries import spend_report
 from backend.storage.database import Database
@@ -68,7 +69,7 @@ PLAN = PlanDefinition.model_validate(team())
 def test_a_price_that_its_charge_can_not_have_is_refused(
     prices: list[OwnPrice], field: str
 ) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(OwnPriceNotUsable) as refused:
         with_own_prices(PLAN, "USD", prices)
     assert refused.value.errors[0].field == field
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.budgets.holds import BudgetHolds
 from backend.errors import BudgetExhausted, FareboxError, NotFound
@@ -27,6 +26,7 @@ from backend.gateway.limits.checks import KeptLimits
 from backend.gateway.limits.key_limits import KeyLimits
 from backend.gateway.protocols.base import Asked
 from backend.kit.backoff import pauses
+from backend.kit.periodic import OUTAGES, wait
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.quotas.errors import QuotaExhausted
 from backend.quotas.holds import CallUnits, QuotaHolds
@@ -122,15 +122,14 @@ class Holds:
         for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             if await self._released(call, left=True) or self._closing.is_set():
                 return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), pause)
+            await wait(pause, self._closing)
 
     async def _released(self, call: Call, *, left: bool = False) -> bool:
         try:
             if left and _holds_anything(call):
                 await self._together.outlast(call)
             await self._release(call)
-        except (OSError, TimeoutError, SQLAlchemyError) as error:
+        except OUTAGES as error:
             # They lapse within the hour if this process ends before
             _log.warning("gateway.not_released", call=call.event_id, error=repr(error))
             return False

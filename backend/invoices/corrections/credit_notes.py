@@ -16,7 +16,12 @@ from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
-from backend.invoices.errors import CreditSaleStands, InvoiceFullyCredited, InvoiceVoid
+from backend.invoices.errors import (
+    AmountOverCreditable,
+    CreditSaleStands,
+    InvoiceFullyCredited,
+    InvoiceVoid,
+)
 from backend.invoices.issuing.given_part import given_part
 from backend.invoices.issuing.issuing import BALANCE, CREDIT, payment_row
 from backend.invoices.issuing.numbering import credit_note_series, take_numbers
@@ -27,6 +32,7 @@ from backend.invoices.settling import lock_invoice, settle
 from backend.invoices.taxing.deciding import tax_line, wire_tax
 from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.outbox.queue import enqueue_notices
+from backend.pricing.errors import TooManyDecimals
 from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
 from backend.pricing.tax.lines import TaxLine, tax_of_part
 from backend.settings import Settings
@@ -130,7 +136,7 @@ async def credit(
             raise InvoiceFullyCredited()
         if total > row["total"] - row["credited"]:
             rest = plain(row["total"] - row["credited"])
-            raise InvalidInput.of_field(
+            raise AmountOverCreditable.of_field(
                 "lines", f"are more than the {rest} that is left of the invoice"
             )
         asked = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
@@ -235,11 +241,11 @@ def _chosen(
             raise InvalidInput.of_field(f"{at}.line", "is named twice")
         amount = left[credited.line] if credited.amount is None else credited.amount
         if round_to_minor_unit(amount, currency) != amount:
-            raise InvalidInput.of_field(
+            raise TooManyDecimals.of_field(
                 f"{at}.amount", f"has more than {minor_digits(currency)} decimals"
             )
         if not 0 < amount <= left[credited.line]:
-            raise InvalidInput.of_field(
+            raise AmountOverCreditable.of_field(
                 f"{at}.amount", f"is not within the {plain(left[credited.line])} left of it"
             )
         chosen[credited.line] = amount

@@ -20,13 +20,14 @@ from backend.accounts.audit.writing import record
 from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant
-from backend.errors import FareboxError, InvalidInput
+from backend.errors import FareboxError
 from backend.invoices.drafts.billing_cursors import Unbilled, unbilled
-from backend.invoices.errors import NothingToApply
+from backend.invoices.errors import AmountOverAvailable, AmountOverDue, NothingToApply
 from backend.invoices.issuing.issuing import BALANCE, CREDIT, balances_of, payment_row
 from backend.invoices.payments.credit_sales import pay_from_taxed_credit
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.settling import lock_invoice, settle
+from backend.pricing.errors import TooManyDecimals
 from backend.pricing.money import MINOR_DIGITS, ZERO, minor_digits, money, round_to_minor_unit
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -232,9 +233,9 @@ async def apply_by_hand(
     most = asked if wanted.amount is None else wanted.amount
     if round_to_minor_unit(most, tenant.currency) != most:
         decimals = f"{tenant.currency} has {minor_digits(tenant.currency)} decimals"
-        raise InvalidInput.of_field("amount", decimals)
+        raise TooManyDecimals.of_field("amount", decimals)
     if most > asked:
-        raise InvalidInput.of_field("amount", f"is more than the {plain(asked)} that are due")
+        raise AmountOverDue.of_field("amount", f"is more than the {plain(asked)} that are due")
     if wanted.source == BALANCE:
         amount = min(most, (await balances_of(connection, [tenant.id])).get(tenant.id, ZERO))
     else:
@@ -247,7 +248,9 @@ async def apply_by_hand(
             connection, settings, tenant, invoice_id, now, most=most - amount
         )
     if wanted.amount is not None and amount < wanted.amount:
-        raise InvalidInput.of_field("amount", f"is more than the {plain(amount)} that there are")
+        raise AmountOverAvailable.of_field(
+            "amount", f"is more than the {plain(amount)} that there are"
+        )
     if amount <= 0:
         raise NothingToApply()
     if by is not None:

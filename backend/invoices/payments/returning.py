@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit.writing import record
 from backend.accounts.principal import Principal
-from backend.errors import InvalidInput
 from backend.invoices.drafts.billing_cursors import unbilled
 from backend.invoices.drafts.items import add_item
 from backend.invoices.errors import (
+    AmountOverAvailable,
     BalancePaidOut,
+    PaymentMethodReserved,
     PaymentNotFound,
     PaymentReferenceReused,
     PaymentReturned,
@@ -26,6 +27,7 @@ from backend.invoices.payments.receiving import receive_refund
 from backend.invoices.rules.notices import returned_notice
 from backend.invoices.settling import check_past, lock_invoice, reopen
 from backend.outbox.queue import enqueue_notices
+from backend.pricing.errors import TooManyDecimals
 from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
 from backend.settings import Settings
 from backend.storage.tables import invoices, payments
@@ -341,22 +343,26 @@ async def _left_of(connection: AsyncConnection, row: RowMapping, method: str) ->
 
 def _check_fee(fee: Decimal | None, currency: str) -> None:
     if fee is not None and round_to_minor_unit(fee, currency) != fee:
-        raise InvalidInput.of_field("fee", f"{currency} has {minor_digits(currency)} decimals")
+        raise TooManyDecimals.of_field("fee", f"{currency} has {minor_digits(currency)} decimals")
 
 
 def _check_method(method: str) -> None:
     if method in OWN_METHODS:
-        raise InvalidInput.of_field("method", "is how Farebox itself pays: no money came or goes")
+        raise PaymentMethodReserved.of_field(
+            "method", "is how Farebox itself pays: no money came or goes"
+        )
     if method in list(PlatformName):
-        raise InvalidInput.of_field(
+        raise PaymentMethodReserved.of_field(
             "method", "is how payments that the platform reports are kept: do it there"
         )
 
 
 def _check(amount: Decimal, most: Decimal, currency: str, where: str) -> None:
     if round_to_minor_unit(amount, currency) != amount:
-        raise InvalidInput.of_field("amount", f"{currency} has {minor_digits(currency)} decimals")
+        raise TooManyDecimals.of_field(
+            "amount", f"{currency} has {minor_digits(currency)} decimals"
+        )
     if not 0 < amount <= most:
-        raise InvalidInput.of_field(
+        raise AmountOverAvailable.of_field(
             "amount", f"is not within the {plain(most)} {currency} that {where}"
         )

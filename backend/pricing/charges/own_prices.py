@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from pydantic import ValidationError
 
-from backend.errors import InvalidInput
 from backend.pricing.charges.price_lists import in_currency
+from backend.pricing.errors import OwnPriceNotUsable
 from backend_client.types.charges import Charge, FlatCharge
 from backend_client.types.plan_terms import OwnPrice
 from backend_client.types.plans import PlanDefinition
@@ -23,9 +23,9 @@ def with_own_prices(
 ) -> PlanDefinition:
     """Return the plan with a tenant's own ``prices``, in its ``currency`` alone.
 
-    Raises ``ValueError`` if the plan has no prices in the currency. Raises ``InvalidInput`` naming
-    the field for a charge that is not the plan's or is named twice, for a price of another kind
-    than the charge's, and where the plan would not be one any more.
+    Raises ``ValueError`` if the plan has no prices in the currency; ``OwnPriceNotUsable``, which
+    names the field, for a charge that is not the plan's or is named twice, for a price of another
+    kind than the charge's, and where the plan would not be one any more.
     """
     listed = in_currency(plan, currency)
     _check(listed, prices)
@@ -38,7 +38,7 @@ def with_own_prices(
     try:
         return PlanDefinition.model_validate(priced.model_dump())
     except ValidationError as error:
-        raise InvalidInput.of_field("prices", str(error.errors()[0]["msg"])) from error
+        raise OwnPriceNotUsable.of_field("prices", str(error.errors()[0]["msg"])) from error
 
 
 def _check(plan: PlanDefinition, prices: Sequence[OwnPrice]) -> None:
@@ -70,6 +70,6 @@ def _changes(price: OwnPrice) -> dict[str, object]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _problem(place: int, detail: str, field: str) -> InvalidInput:
+def _problem(place: int, detail: str, field: str) -> OwnPriceNotUsable:
     at = FieldError(field=f"prices.{place}.{field}", detail=detail)
-    return InvalidInput(f"There is a mistake: {detail}.", errors=[at])
+    return OwnPriceNotUsable(f"There is a mistake: {detail}.", errors=[at])
