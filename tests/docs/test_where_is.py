@@ -1,4 +1,4 @@
-"""docs/where-is.md against the code: what it names is there, and nothing else tries again."""
+"""Where is… and the how-tos against the code: what they name is there; all retries are told."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ def test_a_retry_names_what_is_there(cells: list[str]) -> None:
     [where] = re.findall(r"`([^`]+)`", cells[0])
     functions = re.findall(r"`(\w+)`", cells[1])
     assert set(functions) <= _defined(ROOT / where)
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "how-to").glob("*.md")), ids=lambda page: page.stem)
+def test_a_how_to_names_tables_that_are_there(page: Path) -> None:
+    """Its lists and tables of the code, such as ``TASKS``, are in the files that it names."""
+    names = re.findall(r"`([^`]+)`", page.read_text())
+    files = [ROOT / name for name in names if "/" in name and name.endswith(".py")]
+    source = "\n".join(file.read_text() for file in files if file.exists())
+    for name in names:
+        if re.fullmatch(r"_?[A-Z][A-Z_]{3,}", name):
+            assert re.search(rf"\b{name}\b", source), name
 
 
 def _defined(file: Path) -> set[str]:
