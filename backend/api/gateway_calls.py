@@ -18,7 +18,7 @@ from backend.gateway import costs
 from backend.gateway.call import dropped_headers
 from backend.gateway.gateway import Gateway
 from backend.gateway.limits.key_limits import limit_headers
-from backend.gateway.protocols.base import Protocol
+from backend.gateway.protocols.parts.base import Protocol
 from backend.gateway.relay import KEEP_ALIVE, Relay
 
 KEEP_ALIVE_SECONDS: Final = 15.0

@@ -16,8 +16,8 @@ from backend.errors import ConfigurationError, FareboxError
 from backend.gateway.admission import Admitted
 from backend.gateway.limits.key_limits import LimitedCall
 from backend.gateway.price_labels import TIER, possible_labels, price_labels
-from backend.gateway.protocols.adapters import served_as
-from backend.gateway.protocols.base import Asked, Document, Protocol
+from backend.gateway.protocols.parts.base import Asked, Document, Protocol
+from backend.gateway.protocols.translation.adapters import served_as
 from backend.gateway.upstreams.addresses import speaks
 from backend.gateway.upstreams.provider import Provider
 from backend.gateway.upstreams.targets import Target

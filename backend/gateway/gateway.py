@@ -25,8 +25,8 @@ from backend.gateway.errors import ModelNotFound, UpstreamRefused
 from backend.gateway.holds.bounds import require_fit
 from backend.gateway.holds.holds import Holds
 from backend.gateway.measures.measures import Measures
-from backend.gateway.protocols.base import Answered, Asked, Protocol
-from backend.gateway.protocols.lenient_json import dumps
+from backend.gateway.protocols.parts.base import Answered, Asked, Protocol
+from backend.gateway.protocols.parts.lenient_json import dumps
 from backend.gateway.recorder import Recorder
 from backend.gateway.relay import Relay
 from backend.gateway.request_log.entries import Entry, refused_entry

@@ -14,7 +14,7 @@ from backend.gateway.attempts.incoming import Incoming
 from backend.gateway.attempts.refusals import failed
 from backend.gateway.call import Call, Status
 from backend.gateway.costs import Cost
-from backend.gateway.protocols.base import Failure, Reader
+from backend.gateway.protocols.parts.base import Failure, Reader
 from backend.gateway.recorder import Recorder
 from backend.gateway.sse import Event, TooLong
 

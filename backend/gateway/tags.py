@@ -11,7 +11,7 @@ from typing import Final
 
 from backend.gateway.errors import InvalidRequest
 from backend.gateway.price_labels import PRICE_LABELS
-from backend.gateway.protocols.base import Document
+from backend.gateway.protocols.parts.base import Document
 from backend_client.types.events import LONGEST_LABEL_NAME_BYTES, LONGEST_NAME_BYTES
 from backend_client.types.problems import FieldError
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from backend.gateway.errors import ContextLengthExceeded
 from backend.gateway.holds.bounds import most_units, require_fit
-from backend.gateway.protocols.base import Asked, Protocol
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.protocols.messages import MESSAGES
+from backend.gateway.protocols.parts.base import Asked, Protocol
 from backend.gateway.protocols.responses import RESPONSES
 from backend.metering.tokens import tokenizer_for
 from backend.metering.tokens.counts import TokenCount

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.gateway.protocols.base import Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
-from backend.gateway.protocols.chat_over_messages import CHAT_OVER_MESSAGES
-from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.protocols.messages import MESSAGES
-from backend.gateway.protocols.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.parts.base import Forwarding, Protocol
+from backend.gateway.protocols.parts.lenient_json import dumps
 from backend.gateway.protocols.responses import RESPONSES
-from backend.gateway.protocols.responses_over_chat import RESPONSES_OVER_CHAT
+from backend.gateway.protocols.translation.chat_over_messages import CHAT_OVER_MESSAGES
+from backend.gateway.protocols.translation.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.translation.responses_over_chat import RESPONSES_OVER_CHAT
 from backend.gateway.sse import EventParser
 from tests.gateway import chat_answers, message_answers, response_answers
 from tests.gateway.conftest import MakeKey, Metered

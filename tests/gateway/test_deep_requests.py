@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from backend.gateway.errors import InvalidRequest
 from backend.gateway.holds.bounds import most_units
-from backend.gateway.protocols.base import Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
-from backend.gateway.protocols.chat_over_messages import CHAT_OVER_MESSAGES
 from backend.gateway.protocols.completions import COMPLETIONS
 from backend.gateway.protocols.embeddings import EMBEDDINGS
 from backend.gateway.protocols.images import IMAGES
 from backend.gateway.protocols.messages import MESSAGES, read_count
-from backend.gateway.protocols.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.parts.base import Forwarding, Protocol
 from backend.gateway.protocols.responses import RESPONSES
-from backend.gateway.protocols.responses_over_chat import RESPONSES_OVER_CHAT
+from backend.gateway.protocols.translation.chat_over_messages import CHAT_OVER_MESSAGES
+from backend.gateway.protocols.translation.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.translation.responses_over_chat import RESPONSES_OVER_CHAT
 from backend_client.types.catalog import CatalogModel
 
 pytestmark = pytest.mark.fast

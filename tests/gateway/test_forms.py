@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.gateway.errors import InvalidRequest
-from backend.gateway.protocols.forms import File, read_form, write_form
+from backend.gateway.protocols.parts.forms import File, read_form, write_form
 from backend.gateway.protocols.subtitles import srt, vtt
 
 pytestmark = pytest.mark.fast

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from backend.gateway.protocols.base import Asked, Document, Forwarding
+from backend.gateway.protocols.parts.base import Asked, Document, Forwarding
 from backend.gateway.protocols.responses import RESPONSES
-from backend.gateway.protocols.responses_over_chat import RESPONSES_OVER_CHAT
+from backend.gateway.protocols.translation.responses_over_chat import RESPONSES_OVER_CHAT
 from backend.gateway.sse import EventParser
 from tests.gateway import chat_answers
 

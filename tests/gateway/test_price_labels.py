@@ -10,12 +10,12 @@ import pytest
 
 from backend.catalog.yaml_reading import load_catalog
 from backend.gateway.price_labels import possible_labels, price_labels, tier_of
-from backend.gateway.protocols.base import Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
-from backend.gateway.protocols.chat_over_messages import CHAT_OVER_MESSAGES
 from backend.gateway.protocols.messages import MESSAGES
-from backend.gateway.protocols.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.parts.base import Forwarding, Protocol
 from backend.gateway.protocols.responses import RESPONSES
+from backend.gateway.protocols.translation.chat_over_messages import CHAT_OVER_MESSAGES
+from backend.gateway.protocols.translation.messages_over_chat import MESSAGES_OVER_CHAT
 from backend.gateway.sse import Event
 from backend.pricing.credit.call_cost import CallValues
 from backend.pricing.rating.rated_period import MeteredQuantity, rate

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backend.gateway.protocols.base import Protocol, Reader
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.protocols.completions import COMPLETIONS
 from backend.gateway.protocols.messages import MESSAGES
+from backend.gateway.protocols.parts.base import Protocol, Reader
 from backend.gateway.protocols.responses import RESPONSES
 from backend.gateway.sse import Event, EventParser
 from tests.gateway import chat_answers, message_answers, response_answers

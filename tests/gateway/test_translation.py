@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from backend.gateway.protocols.adapters import served_as
-from backend.gateway.protocols.base import Asked, Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
-from backend.gateway.protocols.chat_over_messages import CHAT_OVER_MESSAGES
 from backend.gateway.protocols.completions import COMPLETIONS
 from backend.gateway.protocols.embeddings import EMBEDDINGS
 from backend.gateway.protocols.messages import MESSAGES
-from backend.gateway.protocols.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.parts.base import Asked, Forwarding, Protocol
 from backend.gateway.protocols.responses import RESPONSES
-from backend.gateway.protocols.responses_over_chat import RESPONSES_OVER_CHAT
+from backend.gateway.protocols.translation.adapters import served_as
+from backend.gateway.protocols.translation.chat_over_messages import CHAT_OVER_MESSAGES
+from backend.gateway.protocols.translation.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.translation.responses_over_chat import RESPONSES_OVER_CHAT
 from backend.gateway.sse import EventParser
 from tests.gateway import chat_answers, message_answers
 

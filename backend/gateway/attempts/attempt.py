@@ -14,7 +14,7 @@ from backend.gateway.call import Call
 from backend.gateway.connections.pool import Answer
 from backend.gateway.errors import UpstreamFailed
 from backend.gateway.price_labels import TIER
-from backend.gateway.protocols.base import Forwarding
+from backend.gateway.protocols.parts.base import Forwarding
 from backend.gateway.upstreams.addresses import address, headers
 from backend.gateway.upstreams.metrics import Outcome, UpstreamMetrics
 from backend.gateway.upstreams.rules import BETA_HEADER, apply_beta_rules, apply_rules

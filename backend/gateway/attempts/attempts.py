@@ -19,7 +19,7 @@ from backend.gateway.attempts.incoming import Incoming, begin_stream
 from backend.gateway.attempts.refusals import failed, timed_out, unreachable
 from backend.gateway.call import Call
 from backend.gateway.errors import UpstreamBusy, UpstreamFailed
-from backend.gateway.protocols.base import Answered
+from backend.gateway.protocols.parts.base import Answered
 from backend.gateway.upstreams.metrics import UpstreamMetrics
 from backend.gateway.upstreams.targets import Target, TargetKey
 

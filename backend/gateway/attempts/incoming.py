@@ -10,7 +10,7 @@ from backend.gateway.attempts.attempt import Attempt, AttemptFailed
 from backend.gateway.attempts.refusals import failed
 from backend.gateway.call import Call
 from backend.gateway.connections.pool import Answer
-from backend.gateway.protocols.base import Failure, Reader
+from backend.gateway.protocols.parts.base import Failure, Reader
 from backend.gateway.sse import Event, RawPieces, TooLong, parser_for
 
 _BROKEN_OFF = "The model provider broke the stream off."

@@ -13,12 +13,12 @@ import orjson
 from backend.gateway.attempts.attempt import AttemptFailed, read_body
 from backend.gateway.connections.pool import Answer
 from backend.gateway.errors import UpstreamCannotBeTested
-from backend.gateway.protocols.base import EMPTY, Asked, Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.protocols.completions import COMPLETIONS
 from backend.gateway.protocols.embeddings import EMBEDDINGS
 from backend.gateway.protocols.messages import MESSAGES
 from backend.gateway.protocols.moderations import MODERATIONS
+from backend.gateway.protocols.parts.base import EMPTY, Asked, Forwarding, Protocol
 from backend.gateway.protocols.responses import RESPONSES
 from backend.gateway.upstreams.addresses import address, headers, speaks
 from backend.gateway.upstreams.provider import Provider

@@ -15,7 +15,7 @@ from backend.errors import FareboxError
 from backend.gateway.call import Call
 from backend.gateway.connections.pool import Answer
 from backend.gateway.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused
-from backend.gateway.protocols.base import Failure
+from backend.gateway.protocols.parts.base import Failure
 from backend.kit.retry_after import asked_wait, non_negative
 
 _log = structlog.get_logger(__name__)

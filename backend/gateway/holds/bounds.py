@@ -12,8 +12,8 @@ from typing import Any, Final
 import orjson
 
 from backend.gateway.errors import ContextLengthExceeded
-from backend.gateway.protocols.base import Asked, Document
-from backend.gateway.protocols.tools import PLAIN_TOOLS, kinds_in, run_by_provider
+from backend.gateway.protocols.parts.base import Asked, Document
+from backend.gateway.protocols.parts.tools import PLAIN_TOOLS, kinds_in, run_by_provider
 from backend.gateway.upstreams.rules import FETCHING
 from backend.metering.tokens.counts import TokenCount, characters
 from backend.quotas.holds import CallUnits

@@ -24,7 +24,7 @@ from backend.gateway.holds.joint import JointHolds, Limits, budgeted_call, perha
 from backend.gateway.holds.settlements import Settlements
 from backend.gateway.limits.checks import KeptLimits
 from backend.gateway.limits.key_limits import KeyLimits
-from backend.gateway.protocols.base import Asked
+from backend.gateway.protocols.parts.base import Asked
 from backend.kit.backoff import pauses
 from backend.kit.periodic import OUTAGES, wait
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from backend.gateway.protocols.base import Document
+from backend.gateway.protocols.parts.base import Document
 
 _THOUGHTS: Final = frozenset({"thinking", "redacted_thinking"})
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.answers import END, GARBAGE, ObjectProtocol, ObjectReader
-from backend.gateway.protocols.base import (
+from backend.gateway.protocols.openai_errors import openai_error
+from backend.gateway.protocols.parts.answers import END, GARBAGE, ObjectProtocol, ObjectReader
+from backend.gateway.protocols.parts.base import (
     Asked,
     Document,
     Failure,
@@ -18,9 +19,8 @@ from backend.gateway.protocols.base import (
     Reader,
     text_of,
 )
-from backend.gateway.protocols.lenient_json import dumps, loads
-from backend.gateway.protocols.openai_errors import openai_error
-from backend.gateway.protocols.requests import (
+from backend.gateway.protocols.parts.lenient_json import dumps, loads
+from backend.gateway.protocols.parts.requests import (
     MOST_TURNS,
     read_messages,
     read_request,

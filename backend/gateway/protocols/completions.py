@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from backend.gateway.protocols.base import Asked, Document, Forwarding
 from backend.gateway.protocols.chat import ChatCompletions
-from backend.gateway.protocols.plain_inputs import read_inputs
-from backend.gateway.protocols.requests import (
+from backend.gateway.protocols.parts.base import Asked, Document, Forwarding
+from backend.gateway.protocols.parts.plain_inputs import read_inputs
+from backend.gateway.protocols.parts.requests import (
     read_limit,
     read_request,
     uncounted_bytes,

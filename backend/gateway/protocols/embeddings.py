@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from backend.gateway.protocols.base import Asked, Document
-from backend.gateway.protocols.plain_inputs import read_inputs
-from backend.gateway.protocols.requests import (
+from backend.gateway.protocols.parts.base import Asked, Document
+from backend.gateway.protocols.parts.plain_inputs import read_inputs
+from backend.gateway.protocols.parts.requests import (
     read_request,
     uncounted_bytes,
 )

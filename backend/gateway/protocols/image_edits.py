@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from backend.gateway.protocols.base import Asked, Document
-from backend.gateway.protocols.forms import fields_of, read_form, write_form
 from backend.gateway.protocols.images import Images
-from backend.gateway.protocols.requests import Request, wrong
+from backend.gateway.protocols.parts.base import Asked, Document
+from backend.gateway.protocols.parts.forms import fields_of, read_form, write_form
+from backend.gateway.protocols.parts.requests import Request, wrong
 
 _PICTURES: Final = frozenset({"image", "image[]", "mask"})
 

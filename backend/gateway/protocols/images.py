@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.answers import ObjectProtocol, ObjectReader, event_bytes
-from backend.gateway.protocols.base import Asked, Document, Failure, Forwarding, Reader
 from backend.gateway.protocols.chat import failure_of
 from backend.gateway.protocols.openai_errors import openai_error
-from backend.gateway.protocols.requests import (
+from backend.gateway.protocols.parts.answers import ObjectProtocol, ObjectReader, event_bytes
+from backend.gateway.protocols.parts.base import Asked, Document, Failure, Forwarding, Reader
+from backend.gateway.protocols.parts.requests import (
     Request,
     read_limit,
     read_request,

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.answers import ObjectProtocol, ObjectReader, event_bytes
 from backend.gateway.protocols.anthropic_chat import chat_messages, chat_tools, provider_tools
 from backend.gateway.protocols.anthropic_errors import anthropic_error, anthropic_error_event
-from backend.gateway.protocols.base import (
+from backend.gateway.protocols.parts.answers import ObjectProtocol, ObjectReader, event_bytes
+from backend.gateway.protocols.parts.base import (
     Asked,
     Document,
     Failure,
@@ -21,8 +21,8 @@ from backend.gateway.protocols.base import (
     Reader,
     text_of,
 )
-from backend.gateway.protocols.lenient_json import dumps
-from backend.gateway.protocols.requests import (
+from backend.gateway.protocols.parts.lenient_json import dumps
+from backend.gateway.protocols.parts.requests import (
     MOST_TURNS,
     Request,
     are_texts,
@@ -33,7 +33,7 @@ from backend.gateway.protocols.requests import (
     wants_thoughts,
     wrong,
 )
-from backend.gateway.protocols.tools import run_by_provider
+from backend.gateway.protocols.parts.tools import run_by_provider
 from backend.gateway.usage import ANTHROPIC, Usage, read_usage
 
 _DELTAS: Final = {

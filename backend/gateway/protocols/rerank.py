@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from backend.gateway.protocols.base import Asked, Document
-from backend.gateway.protocols.requests import (
+from backend.gateway.protocols.parts.base import Asked, Document
+from backend.gateway.protocols.parts.requests import (
     read_request,
     uncounted_bytes,
     wrong,

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.answers import ObjectProtocol, ObjectReader, event_bytes
-from backend.gateway.protocols.base import (
+from backend.gateway.protocols.parts.answers import ObjectProtocol, ObjectReader, event_bytes
+from backend.gateway.protocols.parts.base import (
     Asked,
     Document,
     Failure,
@@ -19,8 +19,8 @@ from backend.gateway.protocols.base import (
     Reader,
     text_of,
 )
-from backend.gateway.protocols.lenient_json import dumps
-from backend.gateway.protocols.requests import (
+from backend.gateway.protocols.parts.lenient_json import dumps
+from backend.gateway.protocols.parts.requests import (
     MOST_TURNS,
     are_texts,
     read_limit,
@@ -29,9 +29,9 @@ from backend.gateway.protocols.requests import (
     wants_thoughts,
     wrong,
 )
+from backend.gateway.protocols.parts.tools import run_by_provider
 from backend.gateway.protocols.responses_chat import chat_messages
 from backend.gateway.protocols.responses_tools import chat_tools, other_tools
-from backend.gateway.protocols.tools import run_by_provider
 from backend.gateway.usage import Usage, read_usage
 
 _LAST: Final = frozenset({"response.completed", "response.incomplete"})

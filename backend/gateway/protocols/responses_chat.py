@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import orjson
 
-from backend.gateway.protocols.base import Document
+from backend.gateway.protocols.parts.base import Document
 from backend.gateway.protocols.responses_tools import chat_name
 
 

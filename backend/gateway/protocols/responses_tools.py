@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from backend.gateway.protocols.base import Document
+from backend.gateway.protocols.parts.base import Document
 
 _SEPARATOR: Final = "__"
 _LONGEST_NAME: Final = 64

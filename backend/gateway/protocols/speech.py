@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Final
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.answers import BROKEN_OFF
-from backend.gateway.protocols.base import (
+from backend.gateway.protocols.chat import failure_of
+from backend.gateway.protocols.openai_errors import openai_error
+from backend.gateway.protocols.parts.answers import BROKEN_OFF
+from backend.gateway.protocols.parts.base import (
     EMPTY,
     UNREADABLE,
     Answered,
@@ -20,10 +22,8 @@ from backend.gateway.protocols.base import (
     Protocol,
     Reader,
 )
-from backend.gateway.protocols.chat import failure_of
-from backend.gateway.protocols.lenient_json import dumps, loads
-from backend.gateway.protocols.openai_errors import openai_error
-from backend.gateway.protocols.requests import read_request, uncounted_bytes, wrong
+from backend.gateway.protocols.parts.lenient_json import dumps, loads
+from backend.gateway.protocols.parts.requests import read_request, uncounted_bytes, wrong
 from backend.gateway.sse import Event
 from backend.gateway.usage import OPENAI_SPEECH, Usage, read_usage
 

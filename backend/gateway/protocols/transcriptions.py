@@ -12,13 +12,20 @@ from typing import Any, ClassVar, Final
 
 from backend.errors import FareboxError
 from backend.gateway.errors import InvalidRequest
-from backend.gateway.protocols.answers import ObjectProtocol, ObjectReader
-from backend.gateway.protocols.base import Answered, Asked, Document, Failure, Forwarding, Reader
 from backend.gateway.protocols.chat import failure_of
-from backend.gateway.protocols.forms import fields_of, read_form, write_form
-from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.protocols.openai_errors import openai_error
-from backend.gateway.protocols.requests import uncounted_bytes, wrong
+from backend.gateway.protocols.parts.answers import ObjectProtocol, ObjectReader
+from backend.gateway.protocols.parts.base import (
+    Answered,
+    Asked,
+    Document,
+    Failure,
+    Forwarding,
+    Reader,
+)
+from backend.gateway.protocols.parts.forms import fields_of, read_form, write_form
+from backend.gateway.protocols.parts.lenient_json import dumps
+from backend.gateway.protocols.parts.requests import uncounted_bytes, wrong
 from backend.gateway.protocols.subtitles import srt, vtt
 from backend.gateway.usage import OPENAI_TRANSCRIPTIONS, Usage, read_usage, seconds_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.answers import ObjectProtocol
-from backend.gateway.protocols.base import Asked, Document, Failure, Forwarding, Reader
 from backend.gateway.protocols.chat import failure_of
+from backend.gateway.protocols.parts.answers import ObjectProtocol
+from backend.gateway.protocols.parts.base import Asked, Document, Failure, Forwarding, Reader
 
 
 class WholeOnly(ObjectProtocol):

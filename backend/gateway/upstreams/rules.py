@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
-from backend.gateway.protocols.tools import kind_of, runs_at_caller
+from backend.gateway.protocols.parts.tools import kind_of, runs_at_caller
 from backend_client.types.upstreams import BOUND_MEMBERS, UpstreamRules
 
 _UNPRICED: Final[Mapping[str, frozenset[object]]] = {

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import orjson
 
-from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding, Reader
 from backend.gateway.protocols.chat import ChatCompletions
-from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.protocols.messages import MESSAGES, MessagesReader
+from backend.gateway.protocols.parts.base import Answered, Asked, Document, Forwarding, Reader
+from backend.gateway.protocols.parts.lenient_json import dumps
 from backend.gateway.usage import Usage
 
 _FINISH_REASONS: Final = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.forms import File
-from backend.gateway.protocols.lenient_json import dumps
+from backend.gateway.protocols.parts.forms import File
+from backend.gateway.protocols.parts.lenient_json import dumps
 from backend.gateway.sse import Event
 from backend.gateway.usage import Usage, merged
 from backend.metering.tokens.counts import Message, Tool

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import orjson
 
-from backend.gateway.protocols.answers import event_bytes
 from backend.gateway.protocols.anthropic_chat import chat_messages, chat_tools
-from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding, Reader
 from backend.gateway.protocols.chat import ChatReader, choices_of
 from backend.gateway.protocols.messages import Messages
-from backend.gateway.protocols.over_chat import OverChat, begun_chat
+from backend.gateway.protocols.parts.answers import event_bytes
+from backend.gateway.protocols.parts.base import Answered, Asked, Document, Forwarding, Reader
+from backend.gateway.protocols.translation.over_chat import OverChat, begun_chat
 from backend.gateway.usage import Usage
 
 _STOP_REASONS: Final = {

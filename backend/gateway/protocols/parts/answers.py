@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 from backend.errors import FareboxError
-from backend.gateway.protocols.base import (
+from backend.gateway.protocols.openai_errors import openai_error
+from backend.gateway.protocols.parts.base import (
     EMPTY,
     UNREADABLE,
     Answered,
@@ -17,8 +18,7 @@ from backend.gateway.protocols.base import (
     Protocol,
     Reader,
 )
-from backend.gateway.protocols.lenient_json import dumps, loads
-from backend.gateway.protocols.openai_errors import openai_error
+from backend.gateway.protocols.parts.lenient_json import dumps, loads
 from backend.gateway.sse import Event
 from backend.gateway.usage import Usage
 

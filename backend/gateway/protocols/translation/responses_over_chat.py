@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from backend.gateway.protocols.answers import event_bytes
-from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding, Reader
 from backend.gateway.protocols.chat import ChatReader, choices_of
-from backend.gateway.protocols.over_chat import OverChat, begun_chat
+from backend.gateway.protocols.parts.answers import event_bytes
+from backend.gateway.protocols.parts.base import Answered, Asked, Document, Forwarding, Reader
 from backend.gateway.protocols.responses import Responses
 from backend.gateway.protocols.responses_chat import chat_messages
 from backend.gateway.protocols.responses_tools import calls_by_chat_name, chat_name, flat_tools
+from backend.gateway.protocols.translation.over_chat import OverChat, begun_chat
 from backend.gateway.usage import Usage
 
 _SAME: Final = (

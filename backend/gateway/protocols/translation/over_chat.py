@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding, Protocol
 from backend.gateway.protocols.chat import CHAT
+from backend.gateway.protocols.parts.base import Answered, Asked, Document, Forwarding, Protocol
 
 
 class OverChat(Protocol):

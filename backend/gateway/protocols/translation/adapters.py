@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from backend.gateway.protocols.base import Protocol
-from backend.gateway.protocols.chat_over_messages import CHAT_OVER_MESSAGES
-from backend.gateway.protocols.messages_over_chat import MESSAGES_OVER_CHAT
-from backend.gateway.protocols.responses_over_chat import RESPONSES_OVER_CHAT
+from backend.gateway.protocols.parts.base import Protocol
+from backend.gateway.protocols.translation.chat_over_messages import CHAT_OVER_MESSAGES
+from backend.gateway.protocols.translation.messages_over_chat import MESSAGES_OVER_CHAT
+from backend.gateway.protocols.translation.responses_over_chat import RESPONSES_OVER_CHAT
 
 _ADAPTERS: Final[Mapping[str, Mapping[str, Protocol]]] = {
     "messages": {"chat": MESSAGES_OVER_CHAT},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.gateway.protocols.requests import wrong
+from backend.gateway.protocols.parts.requests import wrong
 
 _MOST_INPUTS: Final = 2048
 """As OpenAI takes."""
