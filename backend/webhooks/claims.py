@@ -7,12 +7,12 @@ that took longer than its lease ends its own attempt and no other.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.storage.tables import notifications
@@ -62,33 +62,7 @@ async def claim_due(
     So an endpoint that is slow, or has much to come, holds up no other. Events go in the order
     in which they were recorded, as far as none has to be tried again.
     """
-    is_due = and_(deliveries.c.state == "waiting", deliveries.c.next_attempt_at <= now)
-    place = func.row_number().over(
-        partition_by=(deliveries.c.tenant_id, deliveries.c.endpoint_id),
-        order_by=(deliveries.c.next_attempt_at, deliveries.c.notification_id),
-    )
-    key = (deliveries.c.tenant_id, deliveries.c.endpoint_id, deliveries.c.notification_id)
-    candidates = select(*key, place.label("place")).where(is_due)
-    if busy:
-        of_endpoint = tuple_(deliveries.c.tenant_id, deliveries.c.endpoint_id)
-        candidates = candidates.where(of_endpoint.not_in(list(busy)))
-    due = candidates.subquery("due")
-    locked = (
-        select(*key)
-        .join(
-            due,
-            and_(
-                due.c.tenant_id == deliveries.c.tenant_id,
-                due.c.endpoint_id == deliveries.c.endpoint_id,
-                due.c.notification_id == deliveries.c.notification_id,
-            ),
-        )
-        .where(due.c.place <= each, is_due)
-        .order_by(due.c.place, deliveries.c.notification_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=deliveries)
-        .cte("locked")
-    )
+    locked = _due(now, limit=limit, each=each, busy=busy).cte("locked")
     claimed = await connection.execute(
         update(deliveries)
         .where(
@@ -126,21 +100,58 @@ async def claim_due(
         )
         for row in claimed.mappings()
     ]
-    if claims:
-        await connection.execute(
-            insert(attempts),
-            [
-                {
-                    "tenant_id": claim.tenant_id,
-                    "endpoint_id": claim.endpoint_id,
-                    "notification_id": claim.event_id,
-                    "number": claim.number,
-                    "began_at": now,
-                }
-                for claim in claims
-            ],
-        )
+    await _begin_attempts(connection, claims, now)
     return sorted(claims, key=lambda claim: claim.event_id)
+
+
+def _due(
+    now: datetime, *, limit: int, each: int, busy: Collection[tuple[str, str]]
+) -> Select[tuple[Any, ...]]:
+    """Return the query of the deliveries to claim, which locks them and passes over locked ones."""
+    is_due = and_(deliveries.c.state == "waiting", deliveries.c.next_attempt_at <= now)
+    place = func.row_number().over(
+        partition_by=(deliveries.c.tenant_id, deliveries.c.endpoint_id),
+        order_by=(deliveries.c.next_attempt_at, deliveries.c.notification_id),
+    )
+    key = (deliveries.c.tenant_id, deliveries.c.endpoint_id, deliveries.c.notification_id)
+    candidates = select(*key, place.label("place")).where(is_due)
+    if busy:
+        of_endpoint = tuple_(deliveries.c.tenant_id, deliveries.c.endpoint_id)
+        candidates = candidates.where(of_endpoint.not_in(list(busy)))
+    due = candidates.subquery("due")
+    return (
+        select(*key)
+        .join(
+            due,
+            and_(
+                due.c.tenant_id == deliveries.c.tenant_id,
+                due.c.endpoint_id == deliveries.c.endpoint_id,
+                due.c.notification_id == deliveries.c.notification_id,
+            ),
+        )
+        .where(due.c.place <= each, is_due)
+        .order_by(due.c.place, deliveries.c.notification_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=deliveries)
+    )
+
+
+async def _begin_attempts(
+    connection: AsyncConnection, claims: Sequence[Claim], now: datetime
+) -> None:
+    if not claims:
+        return
+    begun = [
+        {
+            "tenant_id": claim.tenant_id,
+            "endpoint_id": claim.endpoint_id,
+            "notification_id": claim.event_id,
+            "number": claim.number,
+            "began_at": now,
+        }
+        for claim in claims
+    ]
+    await connection.execute(insert(attempts), begun)
 
 
 async def end_attempt(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,30 +15,29 @@ from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
+from backend.invoices.corrections.credited_amounts import (
+    TaxedBasis,
+    credited_amounts,
+    tax_on_top,
+)
 from backend.invoices.errors import (
-    AmountOverCreditable,
     CreditSaleStands,
-    InvoiceFullyCredited,
     InvoiceVoid,
 )
 from backend.invoices.issuing.given_part import given_part
 from backend.invoices.issuing.issuing import BALANCE, CREDIT, payment_row
 from backend.invoices.issuing.numbering import credit_note_series, take_numbers
 from backend.invoices.rules.crediting import spread_over, subtotal_of
-from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.rules.notices import credited_notice
 from backend.invoices.settling import lock_invoice, settle
-from backend.invoices.taxing.deciding import tax_line, wire_tax
+from backend.invoices.taxing.deciding import tax_line
 from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.outbox.queue import enqueue_notices
-from backend.pricing.errors import TooManyDecimals
-from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
-from backend.pricing.tax.lines import TaxLine, tax_of_part
+from backend.pricing.money import ZERO, exact_arithmetic
 from backend.settings import Settings
 from backend.storage.tables import credit_notes, invoice_lines, payments
 from backend.wallets.given import give_back
 from backend_client.types.accounts import Tenant
-from backend_client.types.common import plain
 from backend_client.types.invoices import (
     AFTER_TAX,
     CreditNoteCreate,
@@ -48,40 +46,6 @@ from backend_client.types.invoices import (
     InvoiceState,
     Tax,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Basis:
-    """What an invoice's taxes are on: ``whole``, all lines but those ``after_tax``."""
-
-    taxes: tuple[TaxLine, ...]
-    whole: Decimal
-    after_tax: frozenset[int]
-    currency: str
-
-    def taxable(self, lines: Mapping[int, Decimal]) -> Decimal:
-        """Return what of some lines, by number, the taxes are on."""
-        return sum((amount for line, amount in lines.items() if line not in self.after_tax), ZERO)
-
-    def credited(self, notes: Sequence[RowMapping]) -> Decimal:
-        """Return what notes took of what the taxes are on."""
-        lines = (line for note in notes for line in note["lines"])
-        return sum(
-            (Decimal(line["amount"]) for line in lines if line["line"] not in self.after_tax), ZERO
-        )
-
-    def taxed(self, notes: Sequence[RowMapping]) -> Decimal:
-        """Return what notes took of the tax on top; nothing if none of it is left."""
-        return sum((note["tax"] for note in notes), ZERO) if self.is_taxed else ZERO
-
-    @property
-    def is_taxed(self) -> bool:
-        """Whether a credit note of tax alone left anything on top of the lines."""
-        return any(not tax.rate.inclusive for tax in self.taxes)
-
-    def of_part(self, part: Decimal) -> tuple[TaxLine, ...]:
-        """Return the taxes on a part of the whole."""
-        return tax_of_part(self.taxes, self.whole, part, self.currency)
 
 
 async def credit(
@@ -119,32 +83,9 @@ async def credit(
     earlier = await _earlier(connection, tenant.id, invoice_id)
     basis, left = await _basis_and_left(connection, row, earlier)
     with exact_arithmetic():
-        lines = {} if wanted.tax_only else _chosen(wanted, left, row["currency"])
-        before = basis.credited(earlier)
-        subtotal = sum(lines.values(), ZERO)
-        after = basis.whole if wanted.tax_only else before + basis.taxable(lines)
-        taxes = _taxes(basis, before, after)
-        # Less what earlier notes took, so that all together are the invoice's tax to the cent
-        taxed_before = basis.taxed(earlier)
-        tax = _on_top(basis, after) - taxed_before
-        if wanted.tax_only:
-            taxes = [tax for tax in taxes if not tax.inclusive]
-            if not tax:
-                raise InvalidInput.of_field("tax_only", "finds no tax left on top of the lines")
-        total = subtotal + tax
-        if total <= 0 or row["total"] <= 0:
-            raise InvoiceFullyCredited()
-        if total > row["total"] - row["credited"]:
-            rest = plain(row["total"] - row["credited"])
-            raise AmountOverCreditable.of_field(
-                "lines", f"are more than the {rest} that is left of the invoice"
-            )
-        asked = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
-        paid_back = max(total - asked, ZERO)
-        # Money goes back before what was given: a refund finds all that was paid
         given = await given_part(connection, tenant, row)
-        to_balance = min(paid_back, row["paid"] - given.left)
-        to_credit = paid_back - to_balance
+        in_money = row["paid"] - given.left
+        amounts = credited_amounts(wanted, row, basis, left, earlier, most_in_money=in_money)
     series = credit_note_series(settings.invoice_prefix, tenant.slug)
     number = (await take_numbers(connection, [series]))[series]
     note = {
@@ -153,13 +94,13 @@ async def credit(
         "number": number,
         "invoice_id": invoice_id,
         "reason": wanted.reason,
-        "lines": [{"line": line, "amount": str(amount)} for line, amount in lines.items()],
-        "subtotal": subtotal,
-        "tax": tax,
-        "taxes": [each.model_dump(mode="json") for each in taxes],
-        "total": total,
-        "to_balance": to_balance,
-        "to_credit": to_credit,
+        "lines": [{"line": line, "amount": str(amount)} for line, amount in amounts.lines.items()],
+        "subtotal": amounts.subtotal,
+        "tax": amounts.tax,
+        "taxes": [each.model_dump(mode="json") for each in amounts.taxes],
+        "total": amounts.total,
+        "to_balance": amounts.to_balance,
+        "to_credit": amounts.to_credit,
         "issued_at": now,
     }
     await connection.execute(insert(credit_notes).values(**note))
@@ -167,15 +108,18 @@ async def credit(
     if row["kind"] != InvoiceKind.TOP_UP:
         credited = Fact(tenant.id, Action.CREDIT_NOTE, invoice_id, note_id, row["issued_at"])
         await enqueue_for_platforms(connection, [credited])
-    if to_balance:
-        onto = payment_row(row, -to_balance, BALANCE, number, now)
-        await connection.execute(insert(payments).values(**onto))
-    if to_credit:
-        onto = payment_row(row, -to_credit, CREDIT, number, now)
-        await connection.execute(insert(payments).values(**onto))
-        await give_back(connection, tenant, given.credit, to_credit, note_id, now)
+    for source, amount in ((BALANCE, amounts.to_balance), (CREDIT, amounts.to_credit)):
+        if amount:
+            onto = payment_row(row, -amount, source, number, now)
+            await connection.execute(insert(payments).values(**onto))
+    if amounts.to_credit:
+        await give_back(connection, tenant, given.credit, amounts.to_credit, note_id, now)
     await settle(
-        connection, row, now, paid=row["paid"] - paid_back, credited=row["credited"] + total
+        connection,
+        row,
+        now,
+        paid=row["paid"] - amounts.paid_back,
+        credited=row["credited"] + amounts.total,
     )
     if by is not None:
         detail = {"credit_note": note_id, "reason": wanted.reason}
@@ -209,7 +153,7 @@ async def credit_total(
         taxed_before = basis.taxed(earlier)
 
         def with_tax(subtotal: Decimal) -> Decimal:
-            return subtotal + _on_top(basis, before + subtotal) - taxed_before
+            return subtotal + tax_on_top(basis, before + subtotal) - taxed_before
 
         lines: list[tuple[int, Decimal]] = []  # all that is left, lines below zero too
         not_taxed = sum(left.values(), ZERO) - basis.taxable(left)
@@ -227,50 +171,6 @@ async def credit_total(
     )
 
 
-def _chosen(
-    wanted: CreditNoteCreate, left: dict[int, Decimal], currency: str
-) -> dict[int, Decimal]:
-    if not wanted.lines:
-        return {line: amount for line, amount in left.items() if amount}
-    chosen: dict[int, Decimal] = {}
-    for index, credited in enumerate(wanted.lines):
-        at = f"lines.{index}"
-        if credited.line not in left:
-            raise InvalidInput.of_field(f"{at}.line", "is not a line of this invoice")
-        if credited.line in chosen:
-            raise InvalidInput.of_field(f"{at}.line", "is named twice")
-        amount = left[credited.line] if credited.amount is None else credited.amount
-        if round_to_minor_unit(amount, currency) != amount:
-            raise TooManyDecimals.of_field(
-                f"{at}.amount", f"has more than {minor_digits(currency)} decimals"
-            )
-        if not 0 < amount <= left[credited.line]:
-            raise AmountOverCreditable.of_field(
-                f"{at}.amount", f"is not within the {plain(left[credited.line])} left of it"
-            )
-        chosen[credited.line] = amount
-    return chosen
-
-
-def _taxes(basis: _Basis, before: Decimal, after: Decimal) -> list[Tax]:
-    """Return each tax on what a note credits: on all credited after it, less that before it.
-
-    Taxing the running sum makes the notes' taxes add up to the invoice's own.
-    """
-    return [
-        wire_tax(
-            replace(now, taxable=now.taxable - was.taxable, amount=now.amount - was.amount),
-            basis.currency,
-        )
-        for was, now in zip(basis.of_part(before), basis.of_part(after), strict=True)
-    ]
-
-
-def _on_top(basis: _Basis, taxable: Decimal) -> Decimal:
-    """Return the tax on top of ``taxable``, all that is credited of an invoice."""
-    return sum((tax.amount for tax in basis.of_part(taxable) if not tax.rate.inclusive), ZERO)
-
-
 async def _earlier(
     connection: AsyncConnection, tenant_id: str, invoice_id: str
 ) -> Sequence[RowMapping]:
@@ -282,7 +182,7 @@ async def _earlier(
 
 async def _basis_and_left(
     connection: AsyncConnection, row: RowMapping, earlier: Sequence[RowMapping]
-) -> tuple[_Basis, dict[int, Decimal]]:
+) -> tuple[TaxedBasis, dict[int, Decimal]]:
     """Return what an invoice's taxes are on, and what is left of each line, by its number."""
     taken: defaultdict[int, Decimal] = defaultdict(Decimal)
     for note in earlier:
@@ -299,7 +199,7 @@ async def _basis_and_left(
     taxes = [tax_line(Tax.model_validate(tax)) for tax in row["taxes"]]
     if any(not note["lines"] for note in earlier):  # one of tax alone took all of it on top
         taxes = [tax for tax in taxes if tax.rate.inclusive]
-    basis = _Basis(
+    basis = TaxedBasis(
         tuple(taxes),
         sum((line.amount for line in rows if line.kind not in AFTER_TAX), ZERO),
         frozenset(line.line for line in rows if line.kind in AFTER_TAX),
