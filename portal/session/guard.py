@@ -12,13 +12,13 @@ import logging
 import time
 import typing
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, TypeVarTuple
+from typing import Any, TypeAlias, TypeVarTuple
 
 import reflex as rx
-from reflex.event import EventCallback
+from reflex.event import EventActionsMixin, EventCallback
 from reflex.istate.proxy import StateProxy
 from starlette.requests import cookie_parser
 
@@ -49,6 +49,8 @@ GUARD_MARK = "_farebox_guard"
 """Where a handler says whom it lets in: ``public``, ``signed_in`` or ``operator``."""
 
 Method = Callable[..., Any]
+NextEvents: TypeAlias = EventActionsMixin | Sequence[EventActionsMixin] | None
+"""What a handler returns: the events that follow, such as a redirect; None for none."""
 Arguments = TypeVarTuple("Arguments")
 
 

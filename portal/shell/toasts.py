@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import reflex as rx
+from reflex.event import EventActionsMixin
 
 from portal.session.guard import Caller, signed_in
 from portal.session.state import Session
@@ -54,6 +54,6 @@ def toast_region() -> rx.Component:
     return ToastRegion.create(stamp=Toasts.stamp, text=Toasts.text)
 
 
-def toast(text: str) -> Any:
+def toast(text: str) -> EventActionsMixin:
     """The event that says that something was done: ``Revoked the key.``; handlers return it."""
     return Toasts.say(text)

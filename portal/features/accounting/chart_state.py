@@ -29,7 +29,7 @@ from portal.features.accounting.state import Accounting
 from portal.kit.form_problems import FormProblems
 from portal.kit.formatting import day
 from portal.kit.vars import computed
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 
@@ -140,7 +140,7 @@ class Chart(PageState, Session):
         self.done = "Your changes are discarded."
 
     @signed_in(operator=True)
-    async def save(self, caller: Caller) -> Any:
+    async def save(self, caller: Caller) -> NextEvents:
         """Keep the draft. What somebody else has saved meanwhile stays, below the changes."""
         if self._kept is None or not self.changes:
             return None

@@ -8,7 +8,7 @@ from typing import Any
 from backend_client import ClientError
 from backend_client.types.requests import BodyLogging
 from portal.kit.form_problems import FormProblems, checked, problems_by_field, text_of
-from portal.session.guard import MANAGERS, Caller, may_change, signed_in
+from portal.session.guard import MANAGERS, Caller, NextEvents, may_change, signed_in
 from portal.session.page import LOADING, PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -79,7 +79,7 @@ class Bodies(PageState, Session):
         self.opened = False
 
     @signed_in(roles=MANAGERS)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Keep bodies from now on, or no longer."""
         try:
             setting = body_logging_from(form, enabled=self.on)

@@ -27,7 +27,7 @@ from portal.features.applications.rows import (
 )
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
-from portal.session.guard import DEVELOPERS, Caller, signed_in
+from portal.session.guard import DEVELOPERS, Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.bounds.forms import BoundsEdit, bounds_edit, budget_from_form
@@ -140,7 +140,7 @@ class Applications(PageState, Session):
             self.renamed, self.uses, self.dialog = row, use_rows(uses), "bounds"
 
     @signed_in(roles=DEVELOPERS)
-    async def set_bounds(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def set_bounds(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the application that the dialog is about other limits and another budget."""
         try:
             change = change_of_bounds(form)
@@ -164,7 +164,7 @@ class Applications(PageState, Session):
             self.changed, self.dialog = row, "label-change"
 
     @signed_in(roles=DEVELOPERS)
-    async def create_label_budget(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def create_label_budget(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give a label's value a budget."""
         try:
             created = await caller.client.label_budgets.create(label_budget_from_form(form))
@@ -176,7 +176,7 @@ class Applications(PageState, Session):
         return [Applications.refresh, toast(f"{name} has a budget now.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def change_label_budget(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def change_label_budget(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Change the budget of the label's value that the dialog is about."""
         try:
             change = LabelBudgetChange(budget=budget_from_form(form))
@@ -189,7 +189,7 @@ class Applications(PageState, Session):
         return [Applications.refresh, toast(f"Saved the budget of {name}.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def remove_label_budget(self, caller: Caller, budget_id: str) -> Any:
+    async def remove_label_budget(self, caller: Caller, budget_id: str) -> NextEvents:
         """Remove the budget of a label's value: its calls go on without."""
         await caller.client.label_budgets.delete(budget_id)
         return [Applications.refresh, toast("Removed the budget.")]
@@ -200,7 +200,7 @@ class Applications(PageState, Session):
         self._close()
 
     @signed_in(roles=DEVELOPERS)
-    async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def create(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Make an application."""
         try:
             created = await caller.client.applications.create(application_from_form(form))
@@ -211,7 +211,7 @@ class Applications(PageState, Session):
         return [Applications.refresh, toast(f"Created {created.name}.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def rename(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def rename(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the application that the dialog is about another name."""
         try:
             change = name_from_form(form)
@@ -223,7 +223,7 @@ class Applications(PageState, Session):
         return [Applications.refresh, toast(f"It is called {renamed.name} now.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def archive(self, caller: Caller, application_id: str, archived: bool) -> Any:
+    async def archive(self, caller: Caller, application_id: str, archived: bool) -> NextEvents:
         """Archive an application, or take it back; why it can't be is said above the list."""
         change = ApplicationChange(archived=archived)
         changed = await caller.client.applications.update(application_id, change)

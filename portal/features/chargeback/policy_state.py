@@ -42,7 +42,7 @@ from portal.features.chargeback.state import Chargeback
 from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.formatting import day, money, period
-from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.guard import PLANNERS, SPENDERS, Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.names import names_of
@@ -179,7 +179,7 @@ class Policies(PageState, Session):
             )
 
     @signed_in(roles=PLANNERS)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Save the draft, to hold from a day on."""
         try:
             first = day_from(form)

@@ -22,7 +22,7 @@ from portal.features.clock.rows import (
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session import polling
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.live import shared
 from portal.session.page import LOADING, PageState
 from portal.session.state import Session
@@ -61,7 +61,7 @@ class ClockPage(PageState, Session):
             super()._fail(why)
 
     @signed_in(operator=True)
-    async def arrive(self, caller: Caller) -> Any:
+    async def arrive(self, caller: Caller) -> NextEvents:
         """Begin with the customer that the address has."""
         self._wanted = self.router.url.query_parameters.get("tenant", "")[:200]
         if self._wanted not in {self.customer.slug, self.customer.id}:
@@ -114,7 +114,7 @@ class ClockPage(PageState, Session):
         self.step = step
 
     @signed_in(operator=True)
-    async def advance(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def advance(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Have the clock go on as far as the form says."""
         self.problems = _NO_PROBLEMS
         client = caller.client

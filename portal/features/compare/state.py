@@ -31,7 +31,7 @@ from portal.features.compare.workload import (
 )
 from portal.kit.vars import computed
 from portal.kit.vega_chart import PackedRows, packed
-from portal.session.guard import SPENDERS, Caller, signed_in
+from portal.session.guard import SPENDERS, Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.bounds.words import limit_terms
@@ -152,7 +152,7 @@ class Compare(PageState, Session):
         await self._compare(caller)
 
     @signed_in(roles=SPENDERS)
-    async def write(self, caller: Caller, field: str, text: str) -> Any:
+    async def write(self, caller: Caller, field: str, text: str) -> NextEvents:
         """Take a number that was written."""
         if text.strip():
             self._show(changed(self._choice, field, text))
@@ -160,13 +160,13 @@ class Compare(PageState, Session):
         return Compare.compare
 
     @signed_in(roles=SPENDERS)
-    async def slide(self, caller: Caller, field: str, value: float) -> Any:
+    async def slide(self, caller: Caller, field: str, value: float) -> NextEvents:
         """Take a number that was drawn by a slider."""
         self._show(changed(self._choice, field, int(value)))
         return Compare.compare
 
     @signed_in(roles=SPENDERS)
-    async def slide_to_step(self, caller: Caller, field: str, step: float) -> Any:
+    async def slide_to_step(self, caller: Caller, field: str, step: float) -> NextEvents:
         """Take the quantity that a stop of a slider stands for."""
         if 0 <= step < len(STEPS):
             self._show(changed(self._choice, field, STEPS[int(step)]))
@@ -174,13 +174,13 @@ class Compare(PageState, Session):
         return Compare.compare
 
     @signed_in(roles=SPENDERS)
-    async def share(self, caller: Caller, model: str, value: float) -> Any:
+    async def share(self, caller: Caller, model: str, value: float) -> NextEvents:
         """Change a model's part of the chats."""
         self._show(with_share(self._choice, model, int(value)))
         return Compare.compare
 
     @signed_in(roles=SPENDERS)
-    async def choose_basis(self, caller: Caller, basis: str | list[str]) -> Any:
+    async def choose_basis(self, caller: Caller, basis: str | list[str]) -> NextEvents:
         """Compare by a described workload or by the past."""
         self._show(replace(self._choice, basis="past" if basis == "past" else "workload"))
         return Compare.compare

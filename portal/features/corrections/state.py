@@ -26,7 +26,7 @@ from portal.kit.color import Color
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, paths_of
 from portal.kit.vars import computed
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.customer.state import CustomerState, customer_of
@@ -95,7 +95,7 @@ class Corrections(CustomerState, PageState, Session):
         return urlencode({name: value for name, value in shown.items() if value})
 
     @signed_in(operator=True)
-    async def load(self, caller: Caller) -> Any:
+    async def load(self, caller: Caller) -> None:
         """Load the customer, and the event if the address names one."""
         query = self.router.url.query_parameters
         if id_or_slug := query.get("tenant", ""):
@@ -113,7 +113,7 @@ class Corrections(CustomerState, PageState, Session):
             await self._search(caller)
         self._ready()
 
-    def _picked(self) -> Any:
+    def _picked(self) -> NextEvents:
         return Corrections.turn
 
     @signed_in(operator=True)

@@ -12,7 +12,7 @@ from portal.features.credit.wallet_state import WalletState
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.formatting import exact_money, money
 from portal.session import polling
-from portal.session.guard import PLANNERS, SPENDERS, Caller, may_change, signed_in
+from portal.session.guard import PLANNERS, SPENDERS, Caller, NextEvents, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.credit.forms import (
@@ -65,7 +65,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
         """Load what has just changed, without waiting for the next look."""
         await self._load(caller)
 
-    def _picked(self) -> Any:
+    def _picked(self) -> NextEvents:
         self._cursors, self.done = [], ""
         return Credit.look
 
@@ -75,14 +75,14 @@ class Credit(WalletState, CustomerState, PageState, Session):
         self.shows_over = shown
 
     @signed_in()
-    async def show_older(self, caller: Caller) -> Any:
+    async def show_older(self, caller: Caller) -> NextEvents:
         """Show the movements before these."""
         if self._next is not None:
             self._cursors = [*self._cursors, self._next]
         return Credit.look
 
     @signed_in()
-    async def show_newer(self, caller: Caller) -> Any:
+    async def show_newer(self, caller: Caller) -> NextEvents:
         """Show the movements after these."""
         self._cursors = self._cursors[:-1]
         return Credit.look
@@ -99,7 +99,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
             self._open("buy")
 
     @signed_in()
-    async def buy(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def buy(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Ask to buy credit; it is there once the payment is confirmed."""
         if self.dialog != "buy" or not self._changes(caller):
             return None
@@ -113,7 +113,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
         return await self._try(ask)
 
     @signed_in(roles=PLANNERS)
-    async def pay(self, caller: Caller, top_up_id: str) -> Any:
+    async def pay(self, caller: Caller, top_up_id: str) -> NextEvents:
         """Go on to the page on which a top-up is paid."""
         return rx.redirect((await caller.client.payments.top_up_link(top_up_id)).url)
 
@@ -123,7 +123,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
         self.automatic = chosen
 
     @signed_in()
-    async def save_settings(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save_settings(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Save the automatic top-up, and the balance below which to warn."""
         if not self._changes(caller):
             return None
@@ -146,7 +146,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
                 self._open("outcome", top_up_id, f"{row.amount} for {whose}, requested {row.asked}")
 
     @signed_in(operator=True)
-    async def finish(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def finish(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Say what became of the payment; if it was made, the credit is there at once."""
         if self.dialog != "outcome":
             return None
@@ -168,7 +168,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
                 self._open("refund", grant_id, f"{row.left} of {row.name}")
 
     @signed_in(operator=True)
-    async def refund(self, caller: Caller) -> Any:
+    async def refund(self, caller: Caller) -> NextEvents:
         """Take back what is left of bought credit, which the operator pays back."""
         if self.dialog != "refund":
             return None
@@ -188,7 +188,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
         self._open("give")
 
     @signed_in(operator=True)
-    async def give(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def give(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the customer credit."""
         if self.dialog != "give":
             return None
@@ -207,7 +207,7 @@ class Credit(WalletState, CustomerState, PageState, Session):
         self._fail(f"Your role here ({caller.me.role}) can't do this.")
         return False
 
-    async def _try(self, act: Callable[[], Any]) -> Any:
+    async def _try(self, act: Callable[[], Any]) -> NextEvents:
         """Do what a form asks for; or say what is wrong at its fields."""
         self.problems = _NO_PROBLEMS
         try:

@@ -14,7 +14,7 @@ from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.formatting import date
 from portal.kit.vars import computed
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import LOADING, PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session, clock_text
@@ -68,7 +68,7 @@ class CustomerPage(ShownOnce, PageState, Session):
             super()._fail(why)
 
     @signed_in(operator=True)
-    async def arrive(self, caller: Caller) -> Any:
+    async def arrive(self, caller: Caller) -> NextEvents:
         """Begin with the customer and the tab that the address has."""
         query = self.router.url.query_parameters
         self._wanted = query.get("tenant", "")[:200]
@@ -80,7 +80,7 @@ class CustomerPage(ShownOnce, PageState, Session):
         return CustomerPage.load
 
     @signed_in(operator=True)
-    async def load(self, caller: Caller) -> Any:
+    async def load(self, caller: Caller) -> NextEvents:
         """Load who the customer is, and then what the tab shows of it."""
         self._wanted = self._wanted or caller.me.tenant.slug
         tenant = await caller.client.tenants.get(self._wanted)
@@ -99,7 +99,7 @@ class CustomerPage(ShownOnce, PageState, Session):
         return self._shown_next()
 
     @signed_in(operator=True)
-    async def choose_tab(self, caller: Caller, tab: str) -> Any:
+    async def choose_tab(self, caller: Caller, tab: str) -> NextEvents:
         """Show another tab."""
         if tab not in TABS:
             return None
@@ -113,7 +113,7 @@ class CustomerPage(ShownOnce, PageState, Session):
         self._close()
 
     @signed_in(operator=True)
-    async def rename(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def rename(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the customer another name."""
 
         async def act() -> str:
@@ -125,7 +125,7 @@ class CustomerPage(ShownOnce, PageState, Session):
         return await self._try(act, CustomerPage.load)
 
     @signed_in(operator=True)
-    async def set_ingest(self, caller: Caller, allowed: bool) -> Any:
+    async def set_ingest(self, caller: Caller, allowed: bool) -> NextEvents:
         """Let the customer's own keys send events, or refuse them."""
 
         async def act() -> str:
@@ -138,7 +138,7 @@ class CustomerPage(ShownOnce, PageState, Session):
 
         return await self._try(act, CustomerPage.load)
 
-    def _shown_next(self) -> Any:
+    def _shown_next(self) -> NextEvents:
         """What brings the tab that was chosen; the overview is there already."""
         if self.tab not in LOADS:
             self.shown = self.tab
@@ -156,7 +156,7 @@ class CustomerPage(ShownOnce, PageState, Session):
         if self.tab == tab:
             self.shown, self.problem = tab, ""
 
-    async def _try(self, act: Callable[[], Awaitable[str]], after: Any) -> Any:
+    async def _try(self, act: Callable[[], Awaitable[str]], after: NextEvents) -> NextEvents:
         """Do what a form asks for and load again; or say what is wrong, at its fields."""
         self.problems = NO_PROBLEMS
         try:

@@ -11,7 +11,7 @@ from portal.features.customers.rows import CustomerRow, customer_row
 from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
@@ -49,7 +49,7 @@ class Customers(ShownOnce, PageState, Session):
             super()._fail(why)
 
     @signed_in(operator=True)
-    async def arrive(self, caller: Caller) -> Any:
+    async def arrive(self, caller: Caller) -> NextEvents:
         """Begin with the search that the address has, and without what was made before."""
         self.search = self.router.url.query_parameters.get("search", "")[:200]
         self._cursors, self.opened = [], False
@@ -75,20 +75,20 @@ class Customers(ShownOnce, PageState, Session):
             self._ready()
 
     @signed_in(operator=True)
-    async def find(self, caller: Caller, text: str) -> Any:
+    async def find(self, caller: Caller, text: str) -> NextEvents:
         """Show the customers with a text in their name or slug."""
         self.search, self._cursors = text.strip()[:200], []
         return Customers.load
 
     @signed_in(operator=True)
-    async def show_next(self, caller: Caller) -> Any:
+    async def show_next(self, caller: Caller) -> NextEvents:
         """Show the customers after these."""
         if self._next is not None:
             self._cursors = [*self._cursors, self._next]
         return Customers.load
 
     @signed_in(operator=True)
-    async def show_previous(self, caller: Caller) -> Any:
+    async def show_previous(self, caller: Caller) -> NextEvents:
         """Show the customers before these."""
         self._cursors = self._cursors[:-1]
         return Customers.load
@@ -106,7 +106,7 @@ class Customers(ShownOnce, PageState, Session):
         self._close()
 
     @signed_in(operator=True)
-    async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def create(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Make the customer, and show the link of its owner's invitation, this once."""
         self.problems = _NO_PROBLEMS
         try:

@@ -22,7 +22,7 @@ from portal.kit.form_problems import FormProblems, text_of
 from portal.kit.formatting import count
 from portal.kit.vars import computed
 from portal.session import polling
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.events.correction_rows import CorrectionRow, correction_row
@@ -135,7 +135,7 @@ class Events(PageState, Session):
         await self._load(caller)
 
     @signed_in()
-    async def choose(self, caller: Caller, name: str, value: str) -> Any:
+    async def choose(self, caller: Caller, name: str, value: str) -> NextEvents:
         """Choose from one of the lists."""
         if name in LISTS:
             chosen = {name: "" if value == ANY else value}
@@ -146,7 +146,7 @@ class Events(PageState, Session):
         return Events.look
 
     @signed_in()
-    async def search(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def search(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Look for what was written in the fields."""
         written = {name: text_of(form, name) for name in WRITTEN}
         self.question = question_of(EventQuestion, {**vars(self.question), **written}, span=SPANS)
@@ -154,14 +154,14 @@ class Events(PageState, Session):
         return Events.look
 
     @signed_in()
-    async def clear(self, caller: Caller) -> Any:
+    async def clear(self, caller: Caller) -> NextEvents:
         """Let everything through again."""
         self.question, self.cleared = EventQuestion(), self.cleared + 1
         self._to_first()
         return Events.look
 
     @signed_in()
-    async def pause(self, caller: Caller, paused: bool) -> Any:
+    async def pause(self, caller: Caller, paused: bool) -> NextEvents:
         """Stop following, or go on with what has come in since."""
         self.paused = paused
         if paused:
@@ -185,7 +185,7 @@ class Events(PageState, Session):
         await self._load(caller)
 
     @signed_in()
-    async def show_newer(self, caller: Caller) -> Any:
+    async def show_newer(self, caller: Caller) -> NextEvents:
         """Show the page before this one."""
         self._cursors = self._cursors[:-1]
         if not self._cursors:

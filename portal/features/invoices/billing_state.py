@@ -9,7 +9,7 @@ from backend_client.types.invoices import BillingDetails
 from portal.features.invoices.state import Invoices
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, problems_by_field
-from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.guard import PLANNERS, SPENDERS, Caller, NextEvents, signed_in
 from portal.session.page import LOADING, READY, PageState
 from portal.session.state import Session
 from portal.shared.billing.details import (
@@ -64,7 +64,7 @@ class Billing(PageState, Session):
         self.opened = False
 
     @signed_in(roles=PLANNERS)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Keep what the form says, for the invoices to come."""
         self.problems = _NO_PROBLEMS
         try:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import reflex as rx
 
 from backend_client.types.platforms import PaymentMethod
-from portal.session.guard import PLANNERS, Caller, signed_in
+from portal.session.guard import PLANNERS, Caller, NextEvents, signed_in
 from portal.session.page import LOADING, PageState
 from portal.session.state import Session
 
@@ -66,11 +65,11 @@ class PaymentMethods(PageState, Session):
         self.opened = False
 
     @signed_in(roles=PLANNERS)
-    async def add_method(self, caller: Caller) -> Any:
+    async def add_method(self, caller: Caller) -> NextEvents:
         """Go on to the page on which a method is saved."""
         return rx.redirect((await caller.client.payments.method_link()).url)
 
     @signed_in(roles=PLANNERS)
-    async def manage(self, caller: Caller) -> Any:
+    async def manage(self, caller: Caller) -> NextEvents:
         """Go on to the customer's own pages: methods, receipts."""
         return rx.redirect((await caller.client.payments.portal_link()).url)

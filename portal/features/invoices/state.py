@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 import reflex as rx
@@ -22,7 +21,7 @@ from portal.kit.choice import Choice
 from portal.kit.color import Color
 from portal.kit.formatting import money
 from portal.kit.vars import computed
-from portal.session.guard import PLANNERS, SPENDERS, Caller, may_change, signed_in
+from portal.session.guard import PLANNERS, SPENDERS, Caller, NextEvents, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.invoices import InvoiceRow, invoice_row
@@ -97,7 +96,7 @@ class Invoices(PageState, Session):
         self.opened = ""
 
     @signed_in(roles=PLANNERS)
-    async def pay(self, caller: Caller) -> Any:
+    async def pay(self, caller: Caller) -> NextEvents:
         """Go on to the page on which the invoice is paid."""
         return rx.redirect((await caller.client.payments.invoice_link(self.opened)).url)
 

@@ -23,7 +23,7 @@ from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session import polling
-from portal.session.guard import DEVELOPERS, MANAGERS, Caller, may_change, signed_in
+from portal.session.guard import DEVELOPERS, MANAGERS, Caller, NextEvents, may_change, signed_in
 from portal.session.live import shared
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
@@ -82,19 +82,19 @@ class Keys(ShownOnce, PageState, Session):
         self._close()
 
     @signed_in()
-    async def find(self, caller: Caller, text: str) -> Any:
+    async def find(self, caller: Caller, text: str) -> NextEvents:
         """Show the keys with a text in their name, or as their id or last four letters."""
         self.search = text.strip()[:_LONGEST_SEARCH]
         return Keys.refresh
 
     @signed_in()
-    async def show_owner(self, caller: Caller, owner: str) -> Any:
+    async def show_owner(self, caller: Caller, owner: str) -> NextEvents:
         """Show the keys of people or of service accounts alone, or all."""
         self.owner = _owner(owner)
         return Keys.refresh
 
     @signed_in()
-    async def clear(self, caller: Caller) -> Any:
+    async def clear(self, caller: Caller) -> NextEvents:
         """Show all keys."""
         self.search = self.application = self.owner = ""
         self.cleared += 1
@@ -187,7 +187,7 @@ class Keys(ShownOnce, PageState, Session):
         self.edited, self.dialog = KeyEdit(id=key_id, name=name), "rotate"
 
     @signed_in(roles=DEVELOPERS)
-    async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def create(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Make a key and show its secret, this once."""
         try:
             created = await caller.client.keys.create(key_from_form(form, datetime.now(UTC)))
@@ -198,7 +198,7 @@ class Keys(ShownOnce, PageState, Session):
         return Keys.refresh
 
     @signed_in(roles=DEVELOPERS)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Change the key that the dialog is about."""
         try:
             offered = {model.id for model in self.models}
@@ -213,25 +213,25 @@ class Keys(ShownOnce, PageState, Session):
         return [Keys.refresh, toast(f"Saved {name}.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def rotate(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def rotate(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the key that the dialog is about a new secret, and show it this once."""
         self._show(await caller.client.keys.rotate(self.edited.id, rotation_from_form(form)))
         return Keys.refresh
 
     @signed_in(roles=DEVELOPERS)
-    async def end_grace(self, caller: Caller, key_id: str) -> Any:
+    async def end_grace(self, caller: Caller, key_id: str) -> NextEvents:
         """End the earlier secrets of a key; its present one goes on."""
         await caller.client.keys.end_grace(key_id)
         return [Keys.refresh, toast("The old secrets have ended.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def enable(self, caller: Caller, key_id: str, enabled: bool) -> Any:
+    async def enable(self, caller: Caller, key_id: str, enabled: bool) -> NextEvents:
         """Disable a key for a while, or enable it again."""
         key = await caller.client.keys.update(key_id, ApiKeyChange(enabled=enabled))
         return [Keys.refresh, toast(f"{'Enabled' if enabled else 'Disabled'} {key.name}.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def revoke(self, caller: Caller, key_id: str) -> Any:
+    async def revoke(self, caller: Caller, key_id: str) -> NextEvents:
         """Revoke a key; calls with it are refused within a second."""
         await caller.client.keys.revoke(key_id)
         return [Keys.refresh, toast("Revoked the key.")]

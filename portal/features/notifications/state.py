@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from backend_client import NotFound
@@ -18,7 +17,7 @@ from portal.features.notifications.rows import (
     with_event,
 )
 from portal.kit.vars import computed
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -52,7 +51,7 @@ class Notifications(PageState, Session):
         return urlencode(self.wanted.query | opened)
 
     @signed_in(operator=True)
-    async def arrive(self, caller: Caller) -> Any:
+    async def arrive(self, caller: Caller) -> NextEvents:
         """Show what the address asks for."""
         asked = self.router.url.query_parameters
         self.wanted, self.number, self._cursors = filter_from(asked), 1, [None]
@@ -83,7 +82,7 @@ class Notifications(PageState, Session):
             self._ready()
 
     @signed_in(operator=True)
-    async def choose(self, caller: Caller, field: str, value: str) -> Any:
+    async def choose(self, caller: Caller, field: str, value: str) -> NextEvents:
         """Show the notifications of one kind, in one state, or of one customer."""
         if field == "tenant":
             value = value.strip()[:200]
@@ -92,14 +91,14 @@ class Notifications(PageState, Session):
         return Notifications.load
 
     @signed_in(operator=True)
-    async def show_older(self, caller: Caller) -> Any:
+    async def show_older(self, caller: Caller) -> NextEvents:
         """Show the next page."""
         if self.older:
             self.number += 1
         return Notifications.load
 
     @signed_in(operator=True)
-    async def show_newer(self, caller: Caller) -> Any:
+    async def show_newer(self, caller: Caller) -> NextEvents:
         """Show the page before."""
         self.number = max(1, self.number - 1)
         return Notifications.load
@@ -116,7 +115,7 @@ class Notifications(PageState, Session):
         self._close()
 
     @signed_in(operator=True)
-    async def resend(self, caller: Caller, channel: str) -> Any:
+    async def resend(self, caller: Caller, channel: str) -> NextEvents:
         """Send the opened notification again: over a channel, or over those that have not."""
         self.dialog_problem = ""
         await caller.client.notifications.resend(
@@ -126,7 +125,7 @@ class Notifications(PageState, Session):
         return [Notifications.load, toast("It is sent again, under the same id.")]
 
     @signed_in(operator=True)
-    async def test(self, caller: Caller) -> Any:
+    async def test(self, caller: Caller) -> NextEvents:
         """Send a test event, and open it."""
         sent = await caller.client.notifications.test()
         self.wanted, self.number, self._cursors = NotificationFilter(), 1, [None]

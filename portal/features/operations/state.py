@@ -24,7 +24,7 @@ from portal.features.operations.stream_rows import StreamRow, stream_rows
 from portal.features.operations.worker_rows import WaitingRow, waiting_rows
 from portal.kit.formatting import ago, count
 from portal.session import polling
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.live import polled
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -92,7 +92,7 @@ class Operations(PageState, Session):
         self._close()
 
     @signed_in(operator=True)
-    async def replay(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def replay(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Send the letter's events as they are written in its form."""
         try:
             events = events_from(str(form.get("events", "")))
@@ -107,7 +107,7 @@ class Operations(PageState, Session):
         return Operations.watch
 
     @signed_in(operator=True)
-    async def discard(self, caller: Caller) -> Any:
+    async def discard(self, caller: Caller) -> NextEvents:
         """Remove the open letter for good."""
         await caller.client.dead_letters.discard(self.opened)
         self._close()

@@ -9,7 +9,15 @@ from backend_client.types.accounts import OwnTenantChange, Tenant
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, checked, problems_by_field, text_of
 from portal.kit.formatting import date
-from portal.session.guard import MANAGERS, Caller, callers, may_change, session_token, signed_in
+from portal.session.guard import (
+    MANAGERS,
+    Caller,
+    NextEvents,
+    callers,
+    may_change,
+    session_token,
+    signed_in,
+)
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -55,7 +63,7 @@ class Organization(PageState, Session):
         self._ready()
 
     @signed_in(roles=MANAGERS)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the organization another name."""
         try:
             wanted = checked(OwnTenantChange, {"name": text_of(form, "name")}, {}, by_field)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend_client import ClientError
+from backend_client.types.accounts import Tenant
 from portal.features.platforms.forms import (
     FIELDS,
     backfill_from,
@@ -33,7 +34,7 @@ from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field, text_of
 from portal.kit.formatting import count
 from portal.session import polling
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.live import shared
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -114,7 +115,7 @@ class Platforms(PageState, Session):
         self.dialog = ""
 
     @signed_in(operator=True)
-    async def connect(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def connect(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Have a platform collect from a customer."""
 
         async def act() -> str:
@@ -126,7 +127,7 @@ class Platforms(PageState, Session):
         return await self._act(act)
 
     @signed_in(operator=True)
-    async def disconnect(self, caller: Caller, tenant_id: str) -> Any:
+    async def disconnect(self, caller: Caller, tenant_id: str) -> NextEvents:
         """Have no platform collect from a customer from now on."""
 
         async def act() -> str:
@@ -136,7 +137,7 @@ class Platforms(PageState, Session):
         return await self._act(act)
 
     @signed_in(operator=True)
-    async def backfill(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def backfill(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Queue a customer's open invoices that its platform does not have."""
 
         async def act() -> str:
@@ -147,7 +148,7 @@ class Platforms(PageState, Session):
         return await self._act(act)
 
     @signed_in(operator=True)
-    async def compare(self, caller: Caller, tenant_id: str) -> Any:
+    async def compare(self, caller: Caller, tenant_id: str) -> NextEvents:
         """Have both sides of a customer compared now."""
 
         async def act() -> str:
@@ -157,7 +158,7 @@ class Platforms(PageState, Session):
         return await self._act(act)
 
     @signed_in(operator=True)
-    async def replay(self, caller: Caller, dispatch_id: str) -> Any:
+    async def replay(self, caller: Caller, dispatch_id: str) -> NextEvents:
         """Have a parked dispatch sent again."""
 
         async def act() -> str:
@@ -169,7 +170,7 @@ class Platforms(PageState, Session):
         return await self._act(act)
 
     @signed_in(operator=True)
-    async def skip(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def skip(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Leave a parked dispatch out, and let what waits for it go on."""
 
         async def act() -> str:
@@ -179,7 +180,7 @@ class Platforms(PageState, Session):
 
         return await self._act(act)
 
-    async def _act(self, act: Callable[[], Awaitable[str]]) -> Any:
+    async def _act(self, act: Callable[[], Awaitable[str]]) -> NextEvents:
         """Do something; load the page anew, or say in the dialog why it was not done."""
         try:
             done = await act()
@@ -224,7 +225,7 @@ class Platforms(PageState, Session):
             self._ready()
 
 
-async def _tenant_named(caller: Caller, named: str) -> Any:
+async def _tenant_named(caller: Caller, named: str) -> Tenant:
     """The customer of an id, a slug or a name; raises ``FormProblems`` unless there is one."""
     if not named:
         raise FormProblems({"customer": "Name the customer."})

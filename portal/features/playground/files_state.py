@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import reflex as rx
 
@@ -15,7 +14,7 @@ from portal.features.playground.conversation.content import to_content
 from portal.features.playground.conversation.transcript import Image, title_of
 from portal.features.playground.pictures.pictures import is_held, with_images
 from portal.features.playground.settings_state import SettingsState
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 
 
 def _named(image: Image) -> Image:
@@ -49,7 +48,7 @@ class FilesState(SettingsState, mixin=True):
         self.as_java = compiled_samples.java(request)
 
     @signed_in()
-    async def export(self, caller: Caller, kind: str) -> Any:
+    async def export(self, caller: Caller, kind: str) -> NextEvents:
         """Download the conversation as Markdown, or as JSON with its parameters."""
         if not self._turns:
             return None

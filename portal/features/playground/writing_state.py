@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import reflex as rx
 
@@ -20,7 +20,7 @@ from portal.features.playground.pictures.pictures import (
 )
 from portal.features.playground.rows import ImageRow
 from portal.features.playground.settings_state import SettingsState
-from portal.session.guard import DEVELOPERS, Caller, owner, signed_in
+from portal.session.guard import DEVELOPERS, Caller, NextEvents, owner, signed_in
 
 MOST_QUESTION: Final = 200_000
 MOST_NAME: Final = 120
@@ -53,7 +53,7 @@ class WritingState(SettingsState, mixin=True):
             self.draft = draft_line(drafts, longest)
 
     @signed_in(roles=DEVELOPERS)
-    async def attach(self, caller: Caller, picture_id: str, name: str) -> Any:
+    async def attach(self, caller: Caller, picture_id: str, name: str) -> NextEvents:
         """Let a picture that was uploaded go with the question."""
         whose, src = owner(caller.me), address_of(picture_id)
         self.picture_problem = ""
@@ -85,7 +85,7 @@ class WritingState(SettingsState, mixin=True):
         ]
 
     @signed_in(roles=DEVELOPERS)
-    async def detach(self, caller: Caller, src: str) -> Any:
+    async def detach(self, caller: Caller, src: str) -> NextEvents:
         """Let a picture no longer go with the question."""
         self.attached = [image for image in self.attached if image.src != src]
         self.picture_problem = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
 
 from backend_client.types.drift import ModelDrift
 from backend_client.types.reconciliation import (
@@ -119,7 +119,7 @@ def difference_row(discrepancy: Discrepancy) -> DifferenceRow:
     """A discrepancy as the table shows it."""
     in_money = discrepancy.kind is DiscrepancyKind.AMOUNT and discrepancy.currency is not None
 
-    def shown(value: Any) -> str:
+    def shown(value: Decimal) -> str:
         return exact_money(value, discrepancy.currency or "") if in_money else count(value)
 
     model = "All models" if discrepancy.model == "*" else discrepancy.model

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from portal.features.sessions.rows import SessionRow, session_rows
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -27,13 +26,13 @@ class Sessions(PageState, Session):
             self._ready()
 
     @signed_in()
-    async def end(self, caller: Caller, session_id: str) -> Any:
+    async def end(self, caller: Caller, session_id: str) -> NextEvents:
         """End one of the others."""
         await caller.client.sessions.end_one(session_id)
         return [Sessions.load, toast("The session has ended.")]
 
     @signed_in()
-    async def end_others(self, caller: Caller) -> Any:
+    async def end_others(self, caller: Caller) -> NextEvents:
         """Sign out everywhere else."""
         await caller.client.sessions.end_others()
         return [Sessions.load, toast("You are signed out everywhere else.")]

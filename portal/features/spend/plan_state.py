@@ -33,7 +33,7 @@ from portal.features.spend.plan_rows import PlanCard, change_note, plan_card, si
 from portal.features.spend.plan_terms import asks_for_nothing
 from portal.features.spend.state import Spend
 from portal.kit.form_problems import FormProblems, problems_by_field
-from portal.session.guard import PLANNERS, Caller, may_change, signed_in
+from portal.session.guard import PLANNERS, Caller, NextEvents, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -123,7 +123,7 @@ class Plans(PageState, Session):
         self.problems = _NO_PROBLEMS
 
     @signed_in(roles=PLANNERS)
-    async def confirm(self, caller: Caller) -> Any:
+    async def confirm(self, caller: Caller) -> NextEvents:
         """Make the change that is shown."""
         wanted = self._wanted
         if wanted is None:
@@ -140,7 +140,7 @@ class Plans(PageState, Session):
         return await self._act(act)
 
     @signed_in(roles=PLANNERS)
-    async def redeem(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def redeem(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Redeem a coupon."""
 
         async def act() -> str:
@@ -150,7 +150,7 @@ class Plans(PageState, Session):
         return await self._act(act)
 
     @signed_in(roles=PLANNERS)
-    async def pause(self, caller: Caller) -> Any:
+    async def pause(self, caller: Caller) -> NextEvents:
         """Pause at the next quarter hour."""
 
         async def act() -> str:
@@ -160,7 +160,7 @@ class Plans(PageState, Session):
         return await self._act(act)
 
     @signed_in(roles=PLANNERS)
-    async def resume(self, caller: Caller) -> Any:
+    async def resume(self, caller: Caller) -> NextEvents:
         """Go on with the plan from the next quarter hour."""
 
         async def act() -> str:
@@ -170,7 +170,7 @@ class Plans(PageState, Session):
         return await self._act(act)
 
     @signed_in(roles=PLANNERS)
-    async def cancel(self, caller: Caller, when: str) -> Any:
+    async def cancel(self, caller: Caller, when: str) -> NextEvents:
         """End the plan with its billing period, or with this quarter hour."""
         if when not in ENDS:
             return None
@@ -189,7 +189,7 @@ class Plans(PageState, Session):
         self._wanted, self.preview = wanted, change_preview(preview, zone)
         self.preview_rows = preview_rows(preview, zone)
 
-    async def _act(self, act: Callable[[], Awaitable[str]]) -> Any:
+    async def _act(self, act: Callable[[], Awaitable[str]]) -> NextEvents:
         """Do what a dialog asks for and load again; or say what is wrong, at its fields."""
         self.problems = _NO_PROBLEMS
         try:

@@ -18,7 +18,7 @@ from portal.features.team.rows import (
 )
 from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field
-from portal.session.guard import MANAGERS, Caller, may_change, signed_in
+from portal.session.guard import MANAGERS, Caller, NextEvents, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
@@ -75,7 +75,7 @@ class Team(ShownOnce, PageState, Session):
             self._ready()
 
     @signed_in(roles=MANAGERS)
-    async def change_role(self, caller: Caller, user_id: str, role: str) -> Any:
+    async def change_role(self, caller: Caller, user_id: str, role: str) -> NextEvents:
         """Give a member another role; the list shows again what is so."""
         try:
             await caller.client.members.update(user_id, MemberChange(role=Role(role)))
@@ -102,7 +102,7 @@ class Team(ShownOnce, PageState, Session):
         self.asking = False
 
     @signed_in(roles=MANAGERS)
-    async def remove(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def remove(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Remove the member, and do with their keys as the dialog says."""
         try:
             removal = removal_from_form(form, self.leaving.key_count)
@@ -128,7 +128,7 @@ class Team(ShownOnce, PageState, Session):
         self._close_invitation()
 
     @signed_in(roles=MANAGERS)
-    async def invite(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def invite(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Invite somebody, and show the link this once."""
         try:
             invitation = await caller.client.invitations.create(invitation_from_form(form))
@@ -140,7 +140,7 @@ class Team(ShownOnce, PageState, Session):
         return Team.load
 
     @signed_in(roles=MANAGERS)
-    async def renew(self, caller: Caller, invitation_id: str) -> Any:
+    async def renew(self, caller: Caller, invitation_id: str) -> NextEvents:
         """Invite the same person again, with a new link, and close the earlier invitation."""
         listed = await caller.client.invitations.list(limit=_INVITATIONS).page()
         before = next((item for item in listed.items if item.id == invitation_id), None)
@@ -155,7 +155,7 @@ class Team(ShownOnce, PageState, Session):
         return Team.load
 
     @signed_in(roles=MANAGERS)
-    async def revoke(self, caller: Caller, invitation_id: str) -> Any:
+    async def revoke(self, caller: Caller, invitation_id: str) -> NextEvents:
         """Close an invitation; its link opens nothing any more."""
         await caller.client.invitations.revoke(invitation_id)
         return [Team.load, toast("The invitation is revoked.")]

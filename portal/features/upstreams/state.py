@@ -29,7 +29,7 @@ from portal.features.upstreams.rows import (
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session import polling
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -145,7 +145,7 @@ class Upstreams(PageState, Session):
         self.edited, self.form = edit_of(upstream), "edit"
 
     @signed_in(operator=True)
-    async def add(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def add(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Set an upstream of a new name."""
 
         async def act() -> str:
@@ -158,7 +158,7 @@ class Upstreams(PageState, Session):
         return await self._act(act)
 
     @signed_in(operator=True)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Change the upstream that the form is about."""
 
         async def act() -> str:
@@ -168,19 +168,19 @@ class Upstreams(PageState, Session):
         return await self._act(act)
 
     @signed_in(operator=True)
-    async def disable(self, caller: Caller, name: str) -> Any:
+    async def disable(self, caller: Caller, name: str) -> NextEvents:
         """Send an upstream no more calls; who asks has read what is left unserved."""
         await caller.client.upstreams.disable(name, leave_unserved=True)
         return [Upstreams.refresh, toast(f"Disabled {name}.")]
 
     @signed_in(operator=True)
-    async def enable(self, caller: Caller, name: str) -> Any:
+    async def enable(self, caller: Caller, name: str) -> NextEvents:
         """Send an upstream calls again."""
         await caller.client.upstreams.enable(name)
         return [Upstreams.refresh, toast(f"Enabled {name}.")]
 
     @signed_in(operator=True)
-    async def retire(self, caller: Caller, name: str) -> Any:
+    async def retire(self, caller: Caller, name: str) -> NextEvents:
         """Send an upstream no calls ever again; who asks has read what is left unserved."""
         await caller.client.upstreams.retire(name, leave_unserved=True)
         self._close()
@@ -206,7 +206,7 @@ class Upstreams(PageState, Session):
             if self.opened == name:
                 self.tested, self.test_failed, self.tested_keys = text, failed, keys
 
-    async def _act(self, act: Callable[[], Awaitable[str]]) -> Any:
+    async def _act(self, act: Callable[[], Awaitable[str]]) -> NextEvents:
         """Do what the form asks for, or say in it why it was not done."""
         try:
             done = await act()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from portal.features.usage.asking import Shown
 from portal.features.usage.chart import chart_spec
 from portal.features.usage.choices import RANGES, SHOWN, TIMES, UsageChoice, split_name
 from portal.features.usage.drawing import Drawing, drawing
+from portal.features.usage.figures import Figures
 from portal.features.usage.measured import shown_as
 from portal.features.usage.question import UsageQuestion
 from portal.features.usage.rows import (
@@ -47,7 +47,7 @@ class Picture:
 
 
 def picture_of(
-    shown: Shown,
+    shown: Figures,
     question: UsageQuestion,
     choice: UsageChoice,
     names: Mapping[str, str],
@@ -66,7 +66,7 @@ def picture_of(
 
 
 def _picture(
-    shown: Shown,
+    shown: Figures,
     question: UsageQuestion,
     choice: UsageChoice,
     names: Mapping[str, str],
@@ -114,7 +114,7 @@ def _picture(
 
 
 def _spec(
-    drawn: Drawing, shown: Shown, question: UsageQuestion, choice: UsageChoice, unit: str
+    drawn: Drawing, shown: Figures, question: UsageQuestion, choice: UsageChoice, unit: str
 ) -> dict[str, Any]:
     # Events have the status as a label
     status = "failed" if choice.show == "errors" else choice.status

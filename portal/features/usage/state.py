@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from portal.features.usage.asking import ask
 from portal.features.usage.choices import (
     MOST_LETTERS,
     OPERATOR_SPLITS,
@@ -18,6 +17,7 @@ from portal.features.usage.choices import (
     UsageChoice,
     from_query,
 )
+from portal.features.usage.figures import ask
 from portal.features.usage.filters_state import UsageFilters
 from portal.features.usage.picture import Picture, picture_of
 from portal.features.usage.question import UsageQuestion, usage_question
@@ -25,7 +25,7 @@ from portal.features.usage.rows import LegendEntry, TableRow, ids_in
 from portal.kit.vars import computed
 from portal.kit.vega_chart import PackedRows
 from portal.session import polling
-from portal.session.guard import SPENDERS, Caller, signed_in
+from portal.session.guard import SPENDERS, Caller, NextEvents, signed_in
 from portal.session.live import feeds, shared
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -91,46 +91,46 @@ class Usage(UsageFilters, PageState, Session):
         await self._look(caller)
 
     @signed_in()
-    async def choose_range(self, caller: Caller, chosen: str) -> Any:
+    async def choose_range(self, caller: Caller, chosen: str) -> NextEvents:
         """Choose how far back, with that range's usual bucket width."""
         if chosen in RANGES:
             self._choose_range(chosen, datetime.now(UTC))
         return Usage.look
 
     @signed_in()
-    async def choose_times(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def choose_times(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Show the usage between two times."""
         self._choose_times(str(form.get("since", "")), str(form.get("until", "")))
         return Usage.look
 
     @signed_in()
-    async def choose_width(self, caller: Caller, width: str) -> Any:
+    async def choose_width(self, caller: Caller, width: str) -> NextEvents:
         """Choose how wide a bar is."""
         self._change("width", width)
         return Usage.look
 
     @signed_in()
-    async def choose_show(self, caller: Caller, show: str | list[str]) -> Any:
+    async def choose_show(self, caller: Caller, show: str | list[str]) -> NextEvents:
         """Choose what is measured."""
         if isinstance(show, str):
             self._change("show", show)
         return Usage.look
 
     @signed_in()
-    async def choose_split(self, caller: Caller, split: str) -> Any:
+    async def choose_split(self, caller: Caller, split: str) -> NextEvents:
         """Choose what it is divided by."""
         self._change("split", split)
         return Usage.look
 
     @signed_in()
-    async def choose_filter(self, caller: Caller, field: str, value: str) -> Any:
+    async def choose_filter(self, caller: Caller, field: str, value: str) -> NextEvents:
         """Choose a filter, the zone, or what the parts are divided by again."""
         if field in {"application", "key", "model", "meter", "status", "zone", "then"}:
             self._change(field, value)
         return Usage.look
 
     @signed_in()
-    async def choose_label(self, caller: Caller, text: str) -> Any:
+    async def choose_label(self, caller: Caller, text: str) -> NextEvents:
         """Show the usage with a label's value alone: ``team=search``."""
         text = text.strip()[:MOST_LETTERS]
         name, sign, _ = text.partition("=")
@@ -141,7 +141,7 @@ class Usage(UsageFilters, PageState, Session):
         return Usage.look
 
     @signed_in()
-    async def clear_filters(self, caller: Caller) -> Any:
+    async def clear_filters(self, caller: Caller) -> NextEvents:
         """Show all usage again."""
         for field in ("application", "key", "model", "meter", "status"):
             self._change(field, "")

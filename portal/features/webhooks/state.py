@@ -37,7 +37,7 @@ from portal.features.webhooks.rows import (
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session import polling
-from portal.session.guard import DEVELOPERS, SPENDERS, Caller, signed_in
+from portal.session.guard import DEVELOPERS, SPENDERS, Caller, NextEvents, signed_in
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
@@ -90,7 +90,7 @@ class Webhooks(ShownOnce, PageState, Session):
         return next((row.url for row in self.endpoints if row.id == self.endpoint), "")
 
     @signed_in(roles=SPENDERS)
-    async def arrive(self, caller: Caller) -> Any:
+    async def arrive(self, caller: Caller) -> NextEvents:
         """Show what the address asks for, without the dialog that was open before."""
         asked = self.router.url.query_parameters
         self.endpoint = asked.get("endpoint", "").strip()[:200]
@@ -149,28 +149,28 @@ class Webhooks(ShownOnce, PageState, Session):
             self._ready()
 
     @signed_in(roles=SPENDERS)
-    async def show_log(self, caller: Caller, webhook_id: str) -> Any:
+    async def show_log(self, caller: Caller, webhook_id: str) -> NextEvents:
         """Open the log of an endpoint, or close it."""
         self.endpoint, self.wanted = webhook_id[:200], LogFilter()
         self.number, self._cursors, self.deliveries = 1, [None], []
         return Webhooks.refresh
 
     @signed_in(roles=SPENDERS)
-    async def choose(self, caller: Caller, state: str) -> Any:
+    async def choose(self, caller: Caller, state: str) -> NextEvents:
         """Show the deliveries in one state."""
         self.wanted = filter_from({"state": state})
         self.number, self._cursors = 1, [None]
         return Webhooks.refresh
 
     @signed_in(roles=SPENDERS)
-    async def show_older(self, caller: Caller) -> Any:
+    async def show_older(self, caller: Caller) -> NextEvents:
         """Show the next page of the log."""
         if self.older:
             self.number += 1
         return Webhooks.refresh
 
     @signed_in(roles=SPENDERS)
-    async def show_newer(self, caller: Caller) -> Any:
+    async def show_newer(self, caller: Caller) -> NextEvents:
         """Show the page before."""
         self.number = max(1, self.number - 1)
         return Webhooks.refresh
@@ -203,7 +203,7 @@ class Webhooks(ShownOnce, PageState, Session):
         self.edited, self.dialog = endpoint_edit(webhook), dialog
 
     @signed_in(roles=DEVELOPERS)
-    async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def create(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Add an endpoint and show its secret, this once."""
         try:
             created = await caller.client.webhooks.create(webhook_from_form(form))
@@ -214,7 +214,7 @@ class Webhooks(ShownOnce, PageState, Session):
         return Webhooks.refresh
 
     @signed_in(roles=DEVELOPERS)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Change the endpoint that the dialog is about."""
         try:
             await caller.client.webhooks.update(self.edited.id, change_from_form(form))
@@ -225,26 +225,26 @@ class Webhooks(ShownOnce, PageState, Session):
         return [Webhooks.refresh, toast("Saved the endpoint.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def rotate(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def rotate(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the endpoint that the dialog is about a new secret, and show it this once."""
         rotation = rotation_from_form(form)
         self._show_secret(await caller.client.webhooks.rotate(self.edited.id, rotation))
         return Webhooks.refresh
 
     @signed_in(roles=DEVELOPERS)
-    async def end_overlap(self, caller: Caller, webhook_id: str) -> Any:
+    async def end_overlap(self, caller: Caller, webhook_id: str) -> NextEvents:
         """Have events signed by the present secret alone."""
         await caller.client.webhooks.end_grace(webhook_id)
         return [Webhooks.refresh, toast("The old secret has ended.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def enable(self, caller: Caller, webhook_id: str, enabled: bool) -> Any:
+    async def enable(self, caller: Caller, webhook_id: str, enabled: bool) -> NextEvents:
         """Disable an endpoint, or enable it again."""
         await caller.client.webhooks.update(webhook_id, WebhookChange(enabled=enabled))
         return [Webhooks.refresh, toast(f"{'Enabled' if enabled else 'Disabled'} the endpoint.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def remove(self, caller: Caller, webhook_id: str) -> Any:
+    async def remove(self, caller: Caller, webhook_id: str) -> NextEvents:
         """Remove an endpoint with its log."""
         await caller.client.webhooks.delete(webhook_id)
         if self.endpoint == webhook_id:
@@ -252,7 +252,7 @@ class Webhooks(ShownOnce, PageState, Session):
         return [Webhooks.refresh, toast("Removed the endpoint.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def test(self, caller: Caller, webhook_id: str) -> Any:
+    async def test(self, caller: Caller, webhook_id: str) -> NextEvents:
         """Send a test event to an endpoint, and show how it fares in its log."""
         sent = await caller.client.webhooks.test(webhook_id)
         self._close()
@@ -262,14 +262,14 @@ class Webhooks(ShownOnce, PageState, Session):
         return Webhooks.refresh
 
     @signed_in(roles=DEVELOPERS)
-    async def resend(self, caller: Caller) -> Any:
+    async def resend(self, caller: Caller) -> NextEvents:
         """Send the opened event again."""
         sent = await caller.client.webhooks.resend(self.endpoint, self.opened.id)
         self._show(caller, sent)
         return [Webhooks.refresh, toast("It is sent again, under the same id.")]
 
     @signed_in(roles=DEVELOPERS)
-    async def replay(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def replay(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Send again what was missed in the chosen time, or all of it."""
         since = since_from(str(form.get("hours", "")), datetime.now(UTC))
         asked = WebhookReplay(since=since, delivered_too=bool(form.get("delivered_too")))

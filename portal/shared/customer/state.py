@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import reflex as rx
 
 from backend_client.types.accounts import Tenant
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 
 OFFERED = 20
 """Customers in the list; writing part of a name brings others."""
@@ -33,7 +32,7 @@ class CustomerState(rx.State, mixin=True):
     customers: list[Customer] = []
     choosing: bool = False
 
-    def _picked(self) -> Any:
+    def _picked(self) -> NextEvents:
         """What brings the page to the customer that was picked."""
         raise NotImplementedError
 
@@ -50,7 +49,7 @@ class CustomerState(rx.State, mixin=True):
         self.customers = await customers(caller, text.strip()[:200])
 
     @signed_in(operator=True)
-    async def pick_customer(self, caller: Caller, tenant_id: str) -> Any:
+    async def pick_customer(self, caller: Caller, tenant_id: str) -> NextEvents:
         """Bring the page to another customer."""
         self.choosing = False
         for customer in await customers(caller, tenant_id):

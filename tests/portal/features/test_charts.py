@@ -15,10 +15,10 @@ from backend_client.types.calls import CallsReport, CallsRow, Percentiles
 from backend_client.types.common import Money
 from backend_client.types.spend import DailySpend, Forecast, Period
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
-from portal.features.usage.asking import Shown
 from portal.features.usage.chart import chart_spec
 from portal.features.usage.choices import UsageChoice
 from portal.features.usage.drawing import OTHER_SERIES, Drawing, Series, drawing
+from portal.features.usage.figures import Figures
 from portal.features.usage.measured import of_calls, of_usage, shown_as
 from portal.features.usage.picture import picture_of
 from portal.features.usage.question import usage_question
@@ -286,7 +286,7 @@ def test_tabs_that_show_the_same_share_a_picture_until_something_has_another_nam
     question = usage_question(choice, now=HOUR, time_zone="UTC")
     row = used("requests", "3").model_copy(update={"key": "key_1"})
     measured = of_usage(report(row), ["key"], show="requests", meter="")
-    shown = Shown(measured, Decimal(3), Decimal(2), [])
+    shown = Figures(measured, Decimal(3), Decimal(2), [])
     first = picture_of(shown, question, choice, {"key_1": "Search"}, "UTC")
     other = {"key_1": "Search", "key_2": "Another"}
     assert picture_of(shown, question, choice, other, "UTC") is first

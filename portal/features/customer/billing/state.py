@@ -9,7 +9,7 @@ from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.color import Color
 from portal.kit.facts import FactRow
 from portal.kit.formatting import second
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.shared.billing.details import FormValues, as_written, details_from
 
 _OUTCOMES: dict[TaxIdOutcome, tuple[str, Color]] = {
@@ -57,7 +57,7 @@ class BillingTab(CustomerPage):
             self._show("billing")
 
     @signed_in(operator=True)
-    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def save(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Keep what the form says, for the invoices to come."""
 
         async def act() -> str:
@@ -68,7 +68,7 @@ class BillingTab(CustomerPage):
         return await self._try(act, BillingTab.load)
 
     @signed_in(operator=True)
-    async def look_up(self, caller: Caller) -> Any:
+    async def look_up(self, caller: Caller) -> NextEvents:
         """Ask VIES about the VAT id now."""
 
         async def act() -> str:

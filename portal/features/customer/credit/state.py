@@ -8,7 +8,7 @@ from typing import Any
 from backend_client.types.wallets import CreditGrant, CreditKind
 from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.formatting import date, exact_money, money
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.shared.credit.forms import grant_from
 
 
@@ -65,7 +65,7 @@ class CreditTab(CustomerPage):
         self._open("grant")
 
     @signed_in(operator=True)
-    async def give(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def give(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the customer credit."""
 
         async def act() -> str:

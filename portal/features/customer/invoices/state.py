@@ -16,7 +16,7 @@ from portal.features.customer.invoices.forms import (
 from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.choice import Choice
 from portal.kit.formatting import money
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.shared.invoices import InvoiceRow, invoice_row
 
 PAGE = 50
@@ -98,7 +98,7 @@ class InvoicesTab(CustomerPage):
         self._open("item")
 
     @signed_in(operator=True)
-    async def add_item(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def add_item(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Put a line on the next invoice."""
 
         async def act() -> str:
@@ -110,7 +110,7 @@ class InvoicesTab(CustomerPage):
         return await self._try(act, InvoicesTab.load)
 
     @signed_in(operator=True)
-    async def remove_item(self, caller: Caller, item_id: str) -> Any:
+    async def remove_item(self, caller: Caller, item_id: str) -> NextEvents:
         """Take a line off the next invoice."""
 
         async def act() -> str:
@@ -120,7 +120,7 @@ class InvoicesTab(CustomerPage):
         return await self._try(act, InvoicesTab.load)
 
     @signed_in(operator=True)
-    async def finalize(self, caller: Caller, invoice_id: str) -> Any:
+    async def finalize(self, caller: Caller, invoice_id: str) -> NextEvents:
         """Issue a draft before its time."""
 
         async def act() -> str:
@@ -130,7 +130,7 @@ class InvoicesTab(CustomerPage):
         return await self._try(act, InvoicesTab.load)
 
     @signed_in(operator=True)
-    async def write_off(self, caller: Caller, invoice_id: str) -> Any:
+    async def write_off(self, caller: Caller, invoice_id: str) -> NextEvents:
         """Give up collecting an invoice."""
 
         async def act() -> str:
@@ -140,7 +140,7 @@ class InvoicesTab(CustomerPage):
         return await self._try(act, InvoicesTab.load)
 
     @signed_in(operator=True)
-    async def record_payment(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def record_payment(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Record money that came in for the opened invoice."""
 
         async def act() -> str:
@@ -154,7 +154,7 @@ class InvoicesTab(CustomerPage):
         return await self._try(act, InvoicesTab.load)
 
     @signed_in(operator=True)
-    async def credit(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def credit(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Credit the opened invoice, or a line of it."""
 
         async def act() -> str:
@@ -167,7 +167,7 @@ class InvoicesTab(CustomerPage):
         return await self._try(act, InvoicesTab.load)
 
     @signed_in(operator=True)
-    async def void(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def void(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Declare the opened invoice void, and issue it again if asked."""
 
         async def act() -> str:

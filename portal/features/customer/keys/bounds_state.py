@@ -8,7 +8,7 @@ from backend_client.types.accounts import ApiKeyChange, ApplicationChange
 from backend_client.types.limits import KeyBudget, LabelBudgetChange, ModelLimits, RateLimits
 from portal.features.customer.forms import label_budget_from
 from portal.features.customer.keys.state import KeysTab
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.shared.bounds.forms import (
     BoundsEdit,
     bounds_edit,
@@ -51,7 +51,7 @@ class BoundsOfCustomer(KeysTab):
         return RateLimits(), [], None
 
     @signed_in(operator=True)
-    async def set_bounds(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def set_bounds(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the key, the application or the label's value of the dialog other bounds."""
         client, tenant, owner_id = caller.client, self._wanted, self.about_id
 
@@ -76,7 +76,7 @@ class BoundsOfCustomer(KeysTab):
         self.edited = BoundsEdit()
 
     @signed_in(operator=True)
-    async def create_label_budget(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def create_label_budget(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give a label's value a budget."""
 
         async def act() -> str:
@@ -87,7 +87,7 @@ class BoundsOfCustomer(KeysTab):
         return await self._try(act, KeysTab.load)
 
     @signed_in(operator=True)
-    async def remove_label_budget(self, caller: Caller, budget_id: str) -> Any:
+    async def remove_label_budget(self, caller: Caller, budget_id: str) -> NextEvents:
         """Remove the budget of a label's value: its calls go on without."""
 
         async def act() -> str:

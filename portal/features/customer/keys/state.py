@@ -12,7 +12,7 @@ from portal.features.customer.keys.bounds_rows import BoundRow, read_bounds
 from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.choice import Choice
 from portal.kit.formatting import ago, date, fine_money
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.shared.bounds.words import all_limits_text
 from portal.shared.customer.state import Customer
 
@@ -94,7 +94,7 @@ class KeysTab(CustomerPage):
         self._open("key")
 
     @signed_in(operator=True)
-    async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def create(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Make a key for the customer, and show its secret this once."""
 
         async def act() -> str:
@@ -113,7 +113,7 @@ class KeysTab(CustomerPage):
                 self._open("rotate", key_id, row.name)
 
     @signed_in(operator=True)
-    async def rotate(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def rotate(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Give the key a new secret, and show it this once."""
         grace = str(form.get("grace", "0"))
 
@@ -126,7 +126,7 @@ class KeysTab(CustomerPage):
         return await self._try(act, KeysTab.load) if grace in GRACES else None
 
     @signed_in(operator=True)
-    async def revoke(self, caller: Caller, key_id: str) -> Any:
+    async def revoke(self, caller: Caller, key_id: str) -> NextEvents:
         """Revoke a key for good."""
 
         async def act() -> str:

@@ -10,7 +10,7 @@ from backend_client.types.accounts import Member, MemberChange, Role
 from portal.features.customer.forms import invitation_from
 from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.formatting import date
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 from portal.shared.invitations import InvitationRow, invitation_row
 
 ROLES = [role.value for role in Role if role is not Role.OPERATOR]
@@ -62,7 +62,7 @@ class PeopleTab(CustomerPage):
         self._open("invite")
 
     @signed_in(operator=True)
-    async def invite(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def invite(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Invite somebody, and show the link this once."""
 
         async def act() -> str:
@@ -74,7 +74,7 @@ class PeopleTab(CustomerPage):
         return await self._try(act, PeopleTab.load)
 
     @signed_in(operator=True)
-    async def revoke_invitation(self, caller: Caller, invitation_id: str) -> Any:
+    async def revoke_invitation(self, caller: Caller, invitation_id: str) -> NextEvents:
         """Close an invitation."""
 
         async def act() -> str:
@@ -84,7 +84,7 @@ class PeopleTab(CustomerPage):
         return await self._try(act, PeopleTab.load)
 
     @signed_in(operator=True)
-    async def change_role(self, caller: Caller, user_id: str, role: str) -> Any:
+    async def change_role(self, caller: Caller, user_id: str, role: str) -> NextEvents:
         """Give a member another role."""
 
         async def act() -> str:
@@ -95,7 +95,7 @@ class PeopleTab(CustomerPage):
         return await self._try(act, PeopleTab.load) if role in ROLES else None
 
     @signed_in(operator=True)
-    async def remove_member(self, caller: Caller, user_id: str) -> Any:
+    async def remove_member(self, caller: Caller, user_id: str) -> NextEvents:
         """End a membership, and the keys that the member made."""
 
         async def act() -> str:

@@ -24,7 +24,7 @@ from portal.features.customer.plan.rows import (
 from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.choice import Choice
 from portal.kit.facts import FactRow
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import Caller, NextEvents, signed_in
 
 ENDS = {"period_end": "With the billing period", "now": "At the next quarter hour"}
 
@@ -97,7 +97,7 @@ class PlanTab(CustomerPage):
             self._open(dialog)
 
     @signed_in(operator=True)
-    async def change(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def change(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Move the customer to a plan."""
 
         async def act() -> str:
@@ -108,7 +108,7 @@ class PlanTab(CustomerPage):
         return await self._try(act, PlanTab.load)
 
     @signed_in(operator=True)
-    async def set_prices(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def set_prices(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Agree prices of its own with the customer."""
 
         async def act() -> str:
@@ -121,7 +121,7 @@ class PlanTab(CustomerPage):
         return await self._try(act, PlanTab.load)
 
     @signed_in(operator=True)
-    async def end(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def end(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """End the subscription."""
         when = str(form.get("when", ""))
 
@@ -135,7 +135,7 @@ class PlanTab(CustomerPage):
         return await self._try(act, PlanTab.load) if when in ENDS else None
 
     @signed_in(operator=True)
-    async def pause_or_resume(self, caller: Caller) -> Any:
+    async def pause_or_resume(self, caller: Caller) -> NextEvents:
         """Pause the subscription, or resume it."""
 
         async def act() -> str:
@@ -149,7 +149,7 @@ class PlanTab(CustomerPage):
         return await self._try(act, PlanTab.load)
 
     @signed_in(operator=True)
-    async def redeem(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def redeem(self, caller: Caller, form: dict[str, Any]) -> NextEvents:
         """Redeem a coupon for the customer."""
 
         async def act() -> str:

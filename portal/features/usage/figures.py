@@ -1,4 +1,4 @@
-"""Asks the API for what the usage page shows. One tab asks, and all tabs get the answer."""
+"""The figures that the usage page shows. One tab asks the API, and all tabs get the answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DRAWN_SECONDS = 1.0
 
 
 @dataclass
-class Shown:
+class Figures:
     """What was measured, in all and in the time before; None of times without a call.
 
     ``pictures`` are what was made of it, by what they were made with.
@@ -48,10 +48,10 @@ class Shown:
 
 async def ask(
     caller: Caller, choice: UsageChoice, question: UsageQuestion, *, now: datetime
-) -> Shown:
+) -> Figures:
     """What is chosen, and the time before it; the same for all tabs that show the same."""
 
-    async def measure() -> Shown:
+    async def measure() -> Figures:
         return await _ask(caller, choice, question, now=now)
 
     what = ("shown", repr(choice), repr(question))
@@ -62,7 +62,7 @@ async def ask(
 
 async def _ask(
     caller: Caller, choice: UsageChoice, question: UsageQuestion, *, now: datetime
-) -> Shown:
+) -> Figures:
     earlier = the_time_before(question, now=now)
     measured, before = await asyncio.gather(
         _measured(caller, choice, question), _measured(caller, choice, earlier)
@@ -76,7 +76,7 @@ async def _ask(
                 _calls(caller, question.whole), _calls(caller, earlier.whole)
             )
         ]
-    return Shown(measured, total, total_before, moved(before, earlier.start, question.start))
+    return Figures(measured, total, total_before, moved(before, earlier.start, question.start))
 
 
 async def _measured(caller: Caller, choice: UsageChoice, question: UsageQuestion) -> Measured:
