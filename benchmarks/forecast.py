@@ -131,14 +131,14 @@ def trials(data: Data) -> Iterator[Trial]:
         futures = sample_futures(history, HORIZON, seed=5, values=values)
         outcomes = sum(paths.sum(axis=1) for paths in futures.usage.values())
         low, middle, high = np.quantile(outcomes, [0.1, 0.5, 0.9])
-        came = sum(float(daily[origin : origin + HORIZON].sum()) for daily in data.series.values())
+        total = sum(float(daily[origin : origin + HORIZON].sum()) for daily in data.series.values())
         week = sum(float(daily[origin - 7 : origin].sum()) for daily in data.series.values())
         yield Trial(
-            abs(middle / came - 1),
-            abs(week * HORIZON / 7 / came - 1),
-            abs(_ets(data, since, origin) / came - 1),
-            bool(low <= came <= high),
-            float((high - low) / came),
+            abs(middle / total - 1),
+            abs(week * HORIZON / 7 / total - 1),
+            abs(_ets(data, since, origin) / total - 1),
+            bool(low <= total <= high),
+            float((high - low) / total),
         )
 
 

@@ -136,12 +136,12 @@ async def delete_label_budget(
 ) -> None:
     """Bound calls by a label's budget no longer; raise ``NotFound``."""
     await role_now(connection, caller, Permission.KEYS_WRITE)
-    gone = await connection.execute(
+    removed_rows = await connection.execute(
         delete(label_budgets)
         .where(label_budgets.c.tenant_id == caller.tenant_id, label_budgets.c.id == budget_id)
         .returning(label_budgets.c.label, label_budgets.c.value)
     )
-    row = gone.mappings().first()
+    row = removed_rows.mappings().first()
     if row is None:
         raise LabelBudgetNotFound()
     # With the holds of calls under way, which have nothing to be held by any more

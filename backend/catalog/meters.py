@@ -42,8 +42,8 @@ async def apply_meters(connection: AsyncConnection, wanted: Sequence[CatalogMete
     kept = {name for name, row in published.items() if not row["retired"]}
     names = [meter.id for meter in wanted]
     changed = [name for name in names if name not in kept]
-    gone = sorted(kept.difference(names))
-    if changed or gone:
+    missing = sorted(kept.difference(names))
+    if changed or missing:
         await connection.execute(_LOCK)
     for place, meter in enumerate(wanted):
         row = published.get(meter.id)
@@ -68,11 +68,11 @@ async def apply_meters(connection: AsyncConnection, wanted: Sequence[CatalogMete
             .values(id=meter.id, **values)
             .on_conflict_do_update(index_elements=[catalog_meters.c.id], set_=values)
         )
-    if gone:
+    if missing:
         await connection.execute(
-            update(catalog_meters).where(catalog_meters.c.id.in_(gone)).values(retired=True)
+            update(catalog_meters).where(catalog_meters.c.id.in_(missing)).values(retired=True)
         )
-    return [*changed, *gone]
+    return [*changed, *missing]
 
 
 async def _check_name(connection: AsyncConnection, name: str, place: int) -> None:

@@ -57,16 +57,16 @@ async def apply_taxes(
                 | (tax_rates.c.position != index),
             )
         )
-    gone = sorted(published.keys() - {tax.id for tax in wanted} - {tax.id for tax in kept})
-    if gone:
-        await connection.execute(delete(tax_rates).where(tax_rates.c.id.in_(gone)))
+    removed_ids = sorted(published.keys() - {tax.id for tax in wanted} - {tax.id for tax in kept})
+    if removed_ids:
+        await connection.execute(delete(tax_rates).where(tax_rates.c.id.in_(removed_ids)))
     if kept:  # behind those of the catalog, whose positions start at 0
         await connection.execute(
             update(tax_rates)
             .where(tax_rates.c.id.in_([tax.id for tax in kept]))
             .values(position=len(wanted))
         )
-    return [*changed, *gone]
+    return [*changed, *removed_ids]
 
 
 async def _left_out(

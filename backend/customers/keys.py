@@ -41,9 +41,9 @@ async def rotate_key(
 ) -> ApiKeyCreated:
     """Give a key a new secret, and notice; raises as ``accounts.rotation.rotate_key`` does."""
     key = await rotation.rotate_key(connection, caller, key_id, grace_seconds=grace_seconds)
-    said = {**_said(key, caller), "previous_until": key.previous_until}
+    facts = {**_said(key, caller), "previous_until": key.previous_until}
     subject = f"{key.id} {key.rotated_at}"
-    data = KeyRotated.model_validate(said)
+    data = KeyRotated.model_validate(facts)
     await _notify(connection, caller, NotificationKind.KEY_ROTATED, subject, data)
     return key
 

@@ -76,19 +76,19 @@ class Vies:
 
 def _read(response: httpx.Response) -> Answer:
     try:
-        said: Any = response.json() if len(response.content) <= _MOST_BYTES else None
+        document: Any = response.json() if len(response.content) <= _MOST_BYTES else None
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        document = None
+    if not isinstance(document, dict):
         return Answer(None, f"The service answered {response.status_code}, not as it should.")
-    if response.status_code == HTTPStatus.OK and isinstance(said.get("valid"), bool):
+    if response.status_code == HTTPStatus.OK and isinstance(document.get("valid"), bool):
         return Answer(
-            said["valid"],
-            name=_text(said.get("name")),
-            address=_text(said.get("address")),
-            consultation=_text(said.get("requestIdentifier")),
+            document["valid"],
+            name=_text(document.get("name")),
+            address=_text(document.get("address")),
+            consultation=_text(document.get("requestIdentifier")),
         )
-    wrappers = said.get("errorWrappers")
+    wrappers = document.get("errorWrappers")
     errors = [
         str(wrapper.get("error"))[:_MOST_TEXT]
         for wrapper in (wrappers if isinstance(wrappers, list) else [])

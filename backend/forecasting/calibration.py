@@ -53,15 +53,15 @@ def calibrate(
     # The first day is usually incomplete.
     for place in range(_TRIALS):
         origin = history.days - HORIZON_DAYS - place * _APART_DAYS
-        came = float(daily[origin : origin + HORIZON_DAYS].sum()) if origin > _LEAST_DAYS else 0.0
-        if came > 0:
-            trials.append((*_expected(daily[1:origin], history, seed), came))
+        actual = float(daily[origin : origin + HORIZON_DAYS].sum()) if origin > _LEAST_DAYS else 0.0
+        if actual > 0:
+            trials.append((*_expected(daily[1:origin], history, seed), actual))
     trials = [trial for trial in trials if min(trial) > 0]
     if len(trials) < 2:
         return Calibration()
     by_trend, by_level, came_all = np.array(trials).T
     missed_trend, missed_level = (
-        float(np.mean((said / came_all - 1) ** 2)) for said in (by_trend, by_level)
+        float(np.mean((estimates / came_all - 1) ** 2)) for estimates in (by_trend, by_level)
     )
     missed = missed_trend + missed_level
     weight = missed_level / missed if missed else 0.5

@@ -221,13 +221,13 @@ class Call:
         broken = status != "completed" and any(self.said)
         if whole and not broken and not self._is_compared:
             return reported.quantities(), "provider", None
-        prompt, said, exact = await self._count()
-        counted = Usage(prompt, said).quantities() if exact or not whole else None
-        if whole and (not broken or (reported.completion or 0) >= said):
+        prompt, completion, exact = await self._count()
+        counted = Usage(prompt, completion).quantities() if exact or not whole else None
+        if whole and (not broken or (reported.completion or 0) >= completion):
             return reported.quantities(), "provider", counted
         if broken:
-            reported = reported.merged(Usage(completion=said))
-        usage = reported.filled(prompt=prompt, completion=said)
+            reported = reported.merged(Usage(completion=completion))
+        usage = reported.filled(prompt=prompt, completion=completion)
         return usage.quantities(), "local", counted
 
     @property
@@ -273,16 +273,16 @@ class Call:
         except ConfigurationError as error:
             # Usage must be billed even while the catalog's setting is wrong.
             _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
-            prompt, said, _ = await self._count_by(self._tokenizer("upstream"))
-            return prompt, said, False
+            prompt, completion, _ = await self._count_by(self._tokenizer("upstream"))
+            return prompt, completion, False
 
     def _tokenizer(self, setting: str) -> Tokenizer:
         return tokenizer_for(setting, model=self.own_name, remote=self.provider)
 
     async def _count_by(self, tokenizer: Tokenizer) -> tuple[int, int, bool]:
         prompt = self._prompt or await self._count_prompt(tokenizer)
-        said = await tokenizer.count_text("".join(self.said))
-        return prompt.total, said, prompt.exact
+        completion = await tokenizer.count_text("".join(self.said))
+        return prompt.total, completion, prompt.exact
 
 
 def spoken_for(protocol: Protocol, target: Target) -> tuple[str, Protocol] | None:

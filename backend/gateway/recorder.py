@@ -99,13 +99,13 @@ class Recorder:
         """
         steps = _Steps()
         self.spawn(self._record(call, status, steps))
-        said = None
+        answer = None
         with suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_WAITS_SECONDS):
                 await steps.measured
-                said = None if meanwhile is None else await self._said(call, meanwhile)
+                answer = None if meanwhile is None else await self._said(call, meanwhile)
                 await steps.recorded
-        return said
+        return answer
 
     async def _said(self, call: Call, meanwhile: Callable[[Call], Awaitable[Said]]) -> Said | None:
         try:

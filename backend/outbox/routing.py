@@ -109,5 +109,5 @@ async def clear_up(connection: AsyncConnection, keep: timedelta, now: datetime) 
         )
         .limit(BATCH)
     )
-    gone = await connection.execute(delete(notifications).where(_KEY.in_(old)))
-    return gone.rowcount
+    removed_rows = await connection.execute(delete(notifications).where(_KEY.in_(old)))
+    return removed_rows.rowcount

@@ -127,7 +127,7 @@ async def record_drift(
         .values(resolved_at=now)
     )
     for difference in differences:
-        said = {
+        values = {
             "ours": difference.ours,
             "theirs": difference.theirs,
             "detail": difference.detail,
@@ -143,9 +143,9 @@ async def record_drift(
                 subject=subject,
                 cause=difference.cause,
                 first_seen_at=now,
-                **said,
+                **values,
             )
             .on_conflict_do_update(
-                index_elements=["tenant_id", "platform", "kind", "subject", "cause"], set_=said
+                index_elements=["tenant_id", "platform", "kind", "subject", "cause"], set_=values
             )
         )

@@ -34,33 +34,33 @@ def plan_obstacles(plan: PlanDefinition, currency: str) -> Iterator[str]:
 
 def charge_obstacles(charge: Charge) -> Iterator[str]:
     """Yield what of a charge is ours alone to rate: other fees and kinds, hours, labels, bounds."""
-    said = f"Charge {charge.id!r}"
+    subject = f"Charge {charge.id!r}"
     if isinstance(charge, FlatCharge):
         if charge.per is not FlatPer.SUBSCRIPTION or charge.cadence is not Cadence.MONTH:
-            yield f"{said} is no fee of the month for the subscription."
+            yield f"{subject} is no fee of the month for the subscription."
         if charge.in_advance:
-            yield f"{said} is asked for in advance."
+            yield f"{subject} is asked for in advance."
         return
     if not isinstance(charge, PerUnitCharge | GraduatedCharge | VolumeCharge):
-        yield f"{said} is a {charge.kind} charge."
+        yield f"{subject} is a {charge.kind} charge."
         return
     if charge.window is not None:
-        yield f"{said} has prices by the hour."
+        yield f"{subject} has prices by the hour."
     if charge.labels:
-        yield f"{said} prices some labels."
+        yield f"{subject} prices some labels."
     if charge.minimum is not None or charge.maximum is not None:
-        yield f"{said} has a minimum or a maximum."
+        yield f"{subject} has a minimum or a maximum."
     if charge.included_per_seat:
-        yield f"{said} includes units by the seat."
+        yield f"{subject} includes units by the seat."
     if not isinstance(charge, PerUnitCharge) and charge.package_size is not None:
-        yield f"{said} sells packages within tiers."
+        yield f"{subject} sells packages within tiers."
 
 
 def summed_obstacles(charge: PerUnitCharge | GraduatedCharge | VolumeCharge) -> Iterator[str]:
     """Yield what a platform can't rate whose meters are each one meter of one model of ours."""
-    said = f"Charge {charge.id!r}"
+    subject = f"Charge {charge.id!r}"
     if len(charge.meters) != 1 or charge.models is None or len(charge.models) != 1:
-        yield f"{said} adds up several meters or models, which are meters of their own there."
+        yield f"{subject} adds up several meters or models, which are meters of their own there."
     bounds = [] if isinstance(charge, PerUnitCharge) else [tier.up_to for tier in charge.tiers]
     if any(bound is not None and bound % 1 for bound in (*bounds, charge.included)):
-        yield f"{said} has a tier that ends within a unit."
+        yield f"{subject} has a tier that ends within a unit."

@@ -217,12 +217,12 @@ async def contract_term(
 
 def _renews(contract: Contract, at: datetime) -> bool:
     """Return whether another term follows the one that ends ``at`` then."""
-    said = [
+    choices = [
         amendment.renews
         for amendment in contract.amendments
         if amendment.renews is not None and amendment.effective_at < at
     ]
-    return said[-1] if said else contract.terms.renews
+    return choices[-1] if choices else contract.terms.renews
 
 
 async def last_end(

@@ -180,7 +180,7 @@ class WebhookDelivering:
                     outcome.reason,
                     now,
                     disable_after=self._disable_after,
-                    gone=outcome.gone,
+                    is_gone=outcome.gone,
                 )
                 again = next_attempt(
                     claim.tries, now, claim.give_up_at, _jitter.random(), outcome.wait

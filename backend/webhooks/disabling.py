@@ -36,7 +36,7 @@ async def note_failure(
     now: datetime,
     *,
     disable_after: timedelta,
-    gone: bool,
+    is_gone: bool,
 ) -> None:
     """Record that an attempt failed; disable an endpoint that is gone, or has failed for long.
 
@@ -56,9 +56,9 @@ async def note_failure(
     if row is None:  # it is disabled or removed by now
         return
     since, url = row
-    if not gone and since > now - disable_after:
+    if not is_gone and since > now - disable_after:
         return
-    because = DisabledBecause.GONE if gone else DisabledBecause.FAILING
+    because = DisabledBecause.GONE if is_gone else DisabledBecause.FAILING
     await disable_endpoint(connection, tenant_id, endpoint_id, because, now)
     data = WebhookDisabled(webhook_id=endpoint_id, url=url, failing_since=since, reason=reason)
     subject = f"{endpoint_id} {now.isoformat()}"

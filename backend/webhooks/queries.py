@@ -118,8 +118,8 @@ async def undelivered(connection: AsyncConnection, now: datetime) -> Undelivered
     # One each, so that both are read from their own index
     due = select(func.count(), func.min(deliveries.c.next_attempt_at)).where(waiting)
     count, first = (await connection.execute(due)).one()
-    gone = await connection.scalar(select(func.count()).where(failed)) or 0
-    return Undelivered(count, gone, first if first is not None and first <= now else None)
+    failed_count = await connection.scalar(select(func.count()).where(failed)) or 0
+    return Undelivered(count, failed_count, first if first is not None and first <= now else None)
 
 
 def _deliveries(tenant_id: str, webhook_id: str) -> Select[Any]:

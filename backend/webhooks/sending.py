@@ -113,12 +113,12 @@ async def _post(
     raise AssertionError("there is an address")
 
 
-def _outcome(answer: httpx.Response, said: str) -> Outcome:
+def _outcome(answer: httpx.Response, text: str) -> Outcome:
     if answer.is_success:
-        return Outcome(answer.status_code, said)
+        return Outcome(answer.status_code, text)
     return Outcome(
         answer.status_code,
-        said,
+        text,
         f"The endpoint answered {answer.status_code}.",
         asked_wait(answer.headers.get("retry-after"), datetime.now(UTC)),
     )

@@ -291,8 +291,8 @@ class Contract(Answer):
     @property
     def renews(self) -> bool:
         """Whether another term follows the present one, as it was amended last."""
-        said = [amended.renews for amended in self.amendments if amended.renews is not None]
-        return said[-1] if said else self.terms.renews
+        choices = [amended.renews for amended in self.amendments if amended.renews is not None]
+        return choices[-1] if choices else self.terms.renews
 
 
 class Coupon(Wire):

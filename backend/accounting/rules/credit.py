@@ -30,8 +30,8 @@ class RoundedMonth:
     @property
     def closing(self) -> Decimal:
         """What is left of the credit."""
-        gone = self.refunded + self.applied + self.burnt + self.expired
-        return self.opening + self.sold - gone
+        spent = self.refunded + self.applied + self.burnt + self.expired
+        return self.opening + self.sold - spent
 
 
 def rounded_months(wallet: BookedWallet) -> list[RoundedMonth]:

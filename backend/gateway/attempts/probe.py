@@ -82,8 +82,8 @@ async def probe(
             began = time.monotonic()
             if began >= until:
                 return _outcome(key, upstream, 0, _NOT_ASKED)
-            said = await _said(provider, asked, own_name, key.secret, until - began)
-            return _outcome(key, upstream, time.monotonic() - began, said)
+            result = await _said(provider, asked, own_name, key.secret, until - began)
+            return _outcome(key, upstream, time.monotonic() - began, result)
 
     try:
         outcomes = await asyncio.gather(*map(outcome, keys or [_NO_KEY]))
@@ -117,8 +117,8 @@ async def _said(
         return None, False, str(error)
 
 
-def _outcome(key: PooledKey, upstream: Upstream, seconds: float, said: _Said) -> UpstreamKeyTest:
-    status, went_well, detail = said
+def _outcome(key: PooledKey, upstream: Upstream, seconds: float, result: _Said) -> UpstreamKeyTest:
+    status, went_well, detail = result
     return UpstreamKeyTest(
         environment=key.info.environment,
         last_four=key.info.last_four,

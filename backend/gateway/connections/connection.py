@@ -156,12 +156,12 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > _HEAD_BYTES:
             raise httpx.RemoteProtocolError("the answer's headers are too long")
         if self._answer is None:
-            title, said = name.decode("latin-1").lower(), value.decode("latin-1")
+            title, text = name.decode("latin-1").lower(), value.decode("latin-1")
             if title == "transfer-encoding" and title in self._headers:
                 # Several lines are one list (RFC 9110, 5.3), and the last of it ends the body
-                self._headers[title] += f", {said}"
+                self._headers[title] += f", {text}"
             else:
-                self._headers.setdefault(title, said)
+                self._headers.setdefault(title, text)
 
     def on_headers_complete(self) -> None:
         """Give the head to who waits for it, unless another is to come after it (httptools)."""

@@ -71,10 +71,10 @@ def _joined_text(content: object) -> str:
 
 
 def _from_assistant(blocks: list[Document], *, thoughts: bool) -> Document:
-    said, thought, calls = [], [], []
+    texts, thought, calls = [], [], []
     for block in blocks:
         if block.get("type") == "text":
-            said.append(str(block.get("text") or ""))
+            texts.append(str(block.get("text") or ""))
         elif block.get("type") == "tool_use":
             arguments = orjson.dumps(block.get("input") or {}).decode()
             function = {"name": block.get("name"), "arguments": arguments}
@@ -82,8 +82,8 @@ def _from_assistant(blocks: list[Document], *, thoughts: bool) -> Document:
         elif block.get("type") in _THOUGHTS:
             thought.append(str(block.get("thinking") or block.get("data") or ""))
         else:
-            said.append(orjson.dumps(block).decode())
-    message: Document = {"role": "assistant", "content": "".join(said) or None}
+            texts.append(orjson.dumps(block).decode())
+    message: Document = {"role": "assistant", "content": "".join(texts) or None}
     if thoughts and thought:
         message["reasoning_content"] = "".join(thought)
     if calls:

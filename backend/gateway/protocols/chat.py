@@ -47,8 +47,8 @@ class ChatCompletions(ObjectProtocol):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         messages = read_messages(request)
         if not isinstance(request.get("stream_options", {}), dict | None):
             raise wrong("stream_options", "must be an object")
@@ -63,8 +63,8 @@ class ChatCompletions(ObjectProtocol):
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
-            stream=came.stream,
+            model=parsed.model,
+            stream=parsed.stream,
             messages=messages,
             tools=tools,
             answers=answers or 1,

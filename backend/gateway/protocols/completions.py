@@ -31,8 +31,8 @@ class Completions(ChatCompletions):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         texts, tokens, inputs = read_inputs(request, "prompt")
         if not isinstance(request.get("stream_options", {}), dict | None):
             raise wrong("stream_options", "must be an object")
@@ -43,8 +43,8 @@ class Completions(ChatCompletions):
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
-            stream=came.stream,
+            model=parsed.model,
+            stream=parsed.stream,
             texts=texts or [],
             token_inputs=tokens,
             answers=answers,

@@ -26,13 +26,13 @@ class Embeddings(WholeOnly):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         texts, tokens, inputs = read_inputs(request, "input")
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
+            model=parsed.model,
             stream=False,
             texts=texts or [],
             token_inputs=tokens,

@@ -42,20 +42,20 @@ class Images(ObjectProtocol):
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
         return self.read_pictures(read_request(body))
 
-    def read_pictures(self, came: Request) -> Asked:
+    def read_pictures(self, parsed: Request) -> Asked:
         """Return a request whose object was read; raises ``InvalidRequest``."""
-        request = came.document
+        request = parsed.document
         prompt = request.get("prompt")
         if not isinstance(prompt, str) or not prompt:
             raise wrong("prompt", "must be a text")
         images = read_limit(request, "n", most=_MOST_IMAGES) or 1
-        if came.stream and images > 1:
+        if parsed.stream and images > 1:
             raise wrong("n", "must be 1 where stream is true")
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
-            stream=came.stream,
+            model=parsed.model,
+            stream=parsed.stream,
             texts=[prompt],
             answers=images,
             output_meter="image_output_tokens",

@@ -58,13 +58,13 @@ class Messages(ObjectProtocol):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         read_messages(request)
         limit = read_limit(request, "max_tokens")
         if limit is None:
             raise wrong("max_tokens", "must be a whole number from 1")
-        return asked_by_messages(self, came, limit=limit)
+        return asked_by_messages(self, parsed, limit=limit)
 
     def forward(self, asked: Asked, to: Forwarding) -> Document:
         """Return what goes to a provider."""
@@ -106,14 +106,14 @@ class Messages(ObjectProtocol):
 
 def read_count(body: bytes) -> Asked:
     """Read a request for a count of its tokens; raises ``InvalidRequest``."""
-    came = read_request(body)
-    read_messages(came.document)
-    return asked_by_messages(MESSAGES, came, limit=1)
+    parsed = read_request(body)
+    read_messages(parsed.document)
+    return asked_by_messages(MESSAGES, parsed, limit=1)
 
 
-def asked_by_messages(protocol: Protocol, came: Request, *, limit: int) -> Asked:
+def asked_by_messages(protocol: Protocol, parsed: Request, *, limit: int) -> Asked:
     """Return a checked request with its messages as those of a chat."""
-    request = came.document
+    request = parsed.document
     messages = chat_messages(request)
     tools = request.get("tools")
     of_provider = provider_tools(tools)
@@ -121,8 +121,8 @@ def asked_by_messages(protocol: Protocol, came: Request, *, limit: int) -> Asked
     return Asked(
         protocol=protocol,
         document=request,
-        model=came.model,
-        stream=came.stream,
+        model=parsed.model,
+        stream=parsed.stream,
         messages=messages,
         tools=chat_tools(tools),
         output_limit=limit,

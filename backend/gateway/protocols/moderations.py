@@ -26,15 +26,15 @@ class Moderations(WholeOnly):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         given = request.get("input")
         if not isinstance(given, str | list) or not given:
             raise wrong("input", "must be a text, or an array of texts and pictures")
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
+            model=parsed.model,
             stream=False,
             texts=[],
             answers=0,

@@ -31,8 +31,8 @@ class Rerank(WholeOnly):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         query, documents = request.get("query"), request.get("documents")
         if not isinstance(query, str) or not query:
             raise wrong("query", "must be a text")
@@ -41,7 +41,7 @@ class Rerank(WholeOnly):
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
+            model=parsed.model,
             stream=False,
             texts=[],
             answers=0,

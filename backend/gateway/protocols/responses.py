@@ -58,8 +58,8 @@ class Responses(ObjectProtocol):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         given = request.get("input")
         if not isinstance(given, str | list | None) or (not given and not request.get("prompt")):
             raise wrong("input", "must be a text, or an array of items")
@@ -70,8 +70,8 @@ class Responses(ObjectProtocol):
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
-            stream=came.stream,
+            model=parsed.model,
+            stream=parsed.stream,
             messages=messages,
             tools=chat_tools(tools),
             output_limit=read_limit(request, "max_output_tokens"),
@@ -220,9 +220,9 @@ def events_of(response: Document) -> Iterator[Document]:
         at = {"output_index": place, "item_id": item.get("id")}
         yield event("response.output_item.added", output_index=place, item=_begun(item))
         if item.get("type") == "function_call":
-            said = item.get("arguments")
-            yield event("response.function_call_arguments.delta", delta=said, **at)
-            yield event("response.function_call_arguments.done", arguments=said, **at)
+            arguments = item.get("arguments")
+            yield event("response.function_call_arguments.delta", delta=arguments, **at)
+            yield event("response.function_call_arguments.done", arguments=arguments, **at)
         elif item.get("type") == "message":
             for index, part in enumerate(item.get("content") or []):
                 if isinstance(part, dict) and part.get("type") == "output_text":

@@ -41,8 +41,8 @@ class Speech(Protocol):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        came = read_request(body)
-        request = came.document
+        parsed = read_request(body)
+        request = parsed.document
         text = request.get("input")
         if not isinstance(text, str) or not text:
             raise wrong("input", "must be a text")
@@ -52,7 +52,7 @@ class Speech(Protocol):
         return Asked(
             protocol=self,
             document=request,
-            model=came.model,
+            model=parsed.model,
             stream=True,
             is_raw=form != "sse",
             texts=[text],

@@ -95,13 +95,13 @@ class RequestLog:
         entry = entry_of(call, status)
         application = (entry.caller.tenant_id, entry.application_id)
         if application in self._applications:
-            said, document = call.said, call.answer_document
-            size = call.body_bytes + sum(map(len, said))
+            texts, document = call.said, call.answer_document
+            size = call.body_bytes + sum(map(len, texts))
             if self._body_bytes + size > MOST_BODY_BYTES:
                 self._dropped_count.labels("bodies_full").inc()
             else:
                 self._body_bytes += size
-                answer = (lambda: document) if document is not None else lambda: "".join(said)
+                answer = (lambda: document) if document is not None else lambda: "".join(texts)
                 entry.bodies = Bodies(call.asked.document, answer, size)
         self.note(entry)
 

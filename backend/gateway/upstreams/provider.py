@@ -67,11 +67,11 @@ class Provider:
         try:
             answer = await self._http.post(self._beside("tokenize"), json=request)
             tokens = answer.raise_for_status().json()["tokens"]
-            said = [token["piece"] for token in tokens]
+            pieces = [token["piece"] for token in tokens]
         except _UNANSWERED:
             return None
         # A part of a character is written as its bytes
-        parts = [bytes(piece) if isinstance(piece, list) else piece.encode() for piece in said]
+        parts = [bytes(piece) if isinstance(piece, list) else piece.encode() for piece in pieces]
         return letters_of(parts)
 
     async def prompt_text(self, messages: object, tools: object = None) -> str | None:

@@ -80,23 +80,23 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
             raise ValueError(f"customers get no letter about {event.type.value}")
 
 
-def as_text(said: Wording, greeting: str, seller: str) -> str:
+def as_text(words: Wording, greeting: str, seller: str) -> str:
     """Return a letter as plain text."""
-    widest = max((len(name) for name, _ in said.figures), default=0)
-    figures = "\n".join(f"  {name + ':':<{widest + 1}} {value}" for name, value in said.figures)
-    parts = [greeting, *said.sentences, figures, *said.ending, seller]
+    widest = max((len(name) for name, _ in words.figures), default=0)
+    figures = "\n".join(f"  {name + ':':<{widest + 1}} {value}" for name, value in words.figures)
+    parts = [greeting, *words.sentences, figures, *words.ending, seller]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def as_html(said: Wording, greeting: str, seller: str) -> str:
+def as_html(words: Wording, greeting: str, seller: str) -> str:
     """Return the same letter as HTML that refers to no other file."""
     rows = "".join(
         f'<tr><td style="padding:2px 16px 2px 0;color:#60646c">{escape(name)}</td>'
         f"<td>{escape(value)}</td></tr>"
-        for name, value in said.figures
+        for name, value in words.figures
     )
-    before = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in (greeting, *said.sentences))
-    after = "".join(f"<p>{_lines(paragraph)}</p>" for paragraph in (*said.ending, seller))
+    before = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in (greeting, *words.sentences))
+    after = "".join(f"<p>{_lines(paragraph)}</p>" for paragraph in (*words.ending, seller))
     table = f'<table style="border-collapse:collapse">{rows}</table>' if rows else ""
     return (
         '<!doctype html><html lang="en"><body style="font-family:sans-serif;color:#1c2024">'

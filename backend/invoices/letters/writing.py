@@ -92,13 +92,13 @@ class CustomerLetters:
                 final=True,
             )
         seller = self._settings.seller_name
-        said = wording(event, invoice, seller)
+        words = wording(event, invoice, seller)
         greeting = f"Hello {name}," if name else "Hello,"
         return Letter(
             to=to,
-            subject=said.subject,
-            text=as_text(said, greeting, seller),
-            html=as_html(said, greeting, seller),
+            subject=words.subject,
+            text=as_text(words, greeting, seller),
+            html=as_html(words, greeting, seller),
             attachments=() if invoice is None else (await self._printed(invoice),),
         )
 

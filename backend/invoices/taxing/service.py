@@ -120,12 +120,12 @@ class HttpTaxService:
                     raise TaxNotKnown(
                         f"The tax service refused the question: it answered {status}."
                     )
-                came = bytearray()
+                content = bytearray()
                 async for part in response.aiter_bytes():
-                    came += part
-                    if len(came) > _MOST_BYTES:
+                    content += part
+                    if len(content) > _MOST_BYTES:
                         raise TaxNotKnown("The tax service's answer is too long.")
-                return bytes(came)
+                return bytes(content)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise _Away(f"The tax service did not answer in {self._timeout:g} s") from error
         except httpx.HTTPError as error:

@@ -63,12 +63,12 @@ async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str
     if budgets := await connection.scalar(select(func.count()).where(*of_label)):
         count = "1 budget" if budgets == 1 else f"{budgets} budgets"
         raise LabelBoundsCalls(f"{count} of {label!r} would bound nothing: remove them first.")
-    gone = await connection.execute(
+    removed_rows = await connection.execute(
         delete(declared_labels).where(
             declared_labels.c.tenant_id == tenant_id, declared_labels.c.label == label
         )
     )
-    if gone.rowcount == 0:
+    if removed_rows.rowcount == 0:
         raise LabelNotFound()
     await _note_change(connection, tenant_id)
 

@@ -145,9 +145,9 @@ async def repair_day(connection: asyncpg.Connection, tenant_id: str, day: dateti
     """
     end = day + _DAY
     differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)
-    gone = [(tenant_id, *row)[:8] for row in differences if row["event_count"] is None]
+    needless = [(tenant_id, *row)[:8] for row in differences if row["event_count"] is None]
     right = [(tenant_id, *row) for row in differences if row["event_count"] is not None]
-    await connection.executemany(_REMOVE, gone)
+    await connection.executemany(_REMOVE, needless)
     await connection.executemany(_SET, right)
     days = await rebuild_days(connection, tenant_id, day, end, repair=True)
     values = await rebuild_values(connection, tenant_id, day, end, repair=True)

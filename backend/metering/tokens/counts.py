@@ -117,10 +117,10 @@ def uncounted_of(messages: Sequence[Message]) -> Iterator[str]:
 
 def characters(messages: Sequence[Message], tools: Sequence[Tool]) -> int:
     """Return about how many characters a request has without pictures, as a measure of the work."""
-    said = sum(
+    letters = sum(
         len(text) for message in messages for text in (*texts_of(message), *calls_of(message))
     )
-    return said + _size(tools)
+    return letters + _size(tools)
 
 
 def _size(value: object) -> int:

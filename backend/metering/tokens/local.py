@@ -82,9 +82,9 @@ class FileCounter:
         """Count the prompt that the template makes of a chat."""
         notes = list(uncounted_of(messages))
         text = sum(
-            self.count_text(said)
+            self.count_text(part)
             for message in messages
-            for said in (*texts_of(message), *calls_of(message))
+            for part in (*texts_of(message), *calls_of(message))
         )
         images, image_notes = count_images(self._model, messages)
         notes += image_notes

@@ -85,9 +85,9 @@ class MistralCounter:
         """Count a chat as Mistral's format encodes it."""
         notes = [*uncounted_of(messages)]
         text = sum(
-            self.count_text(said)
+            self.count_text(part)
             for message in messages
-            for said in (*texts_of(message), *calls_of(message))
+            for part in (*texts_of(message), *calls_of(message))
         )
         images, image_notes = self._images(messages)
         notes += image_notes

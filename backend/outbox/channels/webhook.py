@@ -61,7 +61,7 @@ class Webhook:
                 asyncio.timeout(self._timeout),
                 self._http.stream("POST", self._url, content=body, headers=headers) as answer,
             ):
-                said = await beginning(answer, _SHOWN_CHARACTERS)
+                text = await beginning(answer, _SHOWN_CHARACTERS)
         except TimeoutError:
             raise NotDelivered(f"The endpoint did not answer in {self._timeout:g} s.") from None
         except httpx.TransportError as error:
@@ -69,7 +69,7 @@ class Webhook:
             raise NotDelivered(f"The endpoint can't be reached ({what}).") from error
         if not answer.is_success:
             raise NotDelivered(
-                f"The endpoint answered {answer.status_code}{f': {said}' if said else ''}",
+                f"The endpoint answered {answer.status_code}{f': {text}' if text else ''}",
                 final=answer.status_code == httpx.codes.GONE,
                 wait=asked_wait(answer.headers.get("retry-after"), datetime.now(UTC)),
             )

@@ -67,8 +67,8 @@ class AmberfloCalls:
         content = gzip.compress(json.dumps(events).encode())
         headers = _JSON | {"content-encoding": "gzip"}
         answer = await self._answer("POST", f"{self._ingest_url}/ingest/", content, headers)
-        said = _INGESTED.search(answer.text)
-        return len(events) if said is None else int(said[1])
+        match = _INGESTED.search(answer.text)
+        return len(events) if match is None else int(match[1])
 
     async def close(self) -> None:
         """Close the connections."""
@@ -109,20 +109,20 @@ def _body(answer: httpx.Response) -> Any:
 
 def _refusal(answer: httpx.Response) -> NotDelivered:
     status, reason = answer.status_code, one_line(_reason(answer), _SHOWN)
-    said = f"Amberflo answered {status}{f': {reason}' if reason else ''}"
+    sentence = f"Amberflo answered {status}{f': {reason}' if reason else ''}"
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        return NotDelivered(said, wait=_SIGN_IN_WAIT)
+        return NotDelivered(sentence, wait=_SIGN_IN_WAIT)
     # A redirection is not followed: the key is for Amberflo alone
     judged = httpx.codes.is_client_error(status) and status != httpx.codes.REQUEST_TIMEOUT
-    return Refused(said, str(status)) if judged else NotDelivered(said)
+    return Refused(sentence, str(status)) if judged else NotDelivered(sentence)
 
 
 def _reason(answer: httpx.Response) -> str:
     """Return why: a field of an object, or the text that Amberflo's client shows as it is."""
     try:
-        said = json.loads(answer.content)
+        document = json.loads(answer.content)
     except ValueError:
         return answer.text
-    if isinstance(said, dict):
-        return str(said.get("errorMessage") or said.get("message") or said)
-    return str(said)
+    if isinstance(document, dict):
+        return str(document.get("errorMessage") or document.get("message") or document)
+    return str(document)

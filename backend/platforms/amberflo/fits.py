@@ -58,16 +58,16 @@ def _of_currency(currency: str) -> Iterator[str]:
 
 
 def _of(charge: Charge) -> Iterator[str]:
-    said = f"Charge {charge.id!r}"
+    subject = f"Charge {charge.id!r}"
     yield from charge_obstacles(charge)
     if isinstance(charge, VolumeCharge):
-        yield f"{said} is a volume charge, and Amberflo publishes no form for its prices."
+        yield f"{subject} is a volume charge, and Amberflo publishes no form for its prices."
     elif isinstance(charge, PerUnitCharge | GraduatedCharge):
         yield from summed_obstacles(charge)
         if isinstance(charge, GraduatedCharge) and any(tier.flat_fee for tier in charge.tiers):
-            yield f"{said} has a tier with a fee of its own."
+            yield f"{subject} has a tier with a fee of its own."
     if not all(is_exact(price) for price in _prices(charge)):
-        yield f"{said} has a price with more than 15 digits."
+        yield f"{subject} has a price with more than 15 digits."
 
 
 def _prices(charge: Charge) -> list[Decimal]:

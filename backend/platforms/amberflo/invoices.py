@@ -21,20 +21,20 @@ async def invoices_of(calls: AmberfloCalls, customer: str) -> list[PeriodInvoice
         "fromCache": "true",
         "withPaymentStatus": "true",
     }
-    said = await calls.get(f"{_INVOICES}/all", query)
-    return [PeriodInvoiced(customer, rated_invoice(invoice)) for invoice in said or ()]
+    invoices = await calls.get(f"{_INVOICES}/all", query)
+    return [PeriodInvoiced(customer, rated_invoice(invoice)) for invoice in invoices or ()]
 
 
 async def invoice_that_is_ready(calls: AmberfloCalls, remote_id: str) -> list[PeriodInvoiced]:
     """Return the invoice that a webhook names; nothing if there is none."""
     query = invoice_query(remote_id)
-    said = await calls.get(_INVOICES, query) if "customerId" in query else None
-    return [PeriodInvoiced(query["customerId"], rated_invoice(said))] if said else []
+    document = await calls.get(_INVOICES, query) if "customerId" in query else None
+    return [PeriodInvoiced(query["customerId"], rated_invoice(document))] if document else []
 
 
 async def read_invoice(calls: AmberfloCalls, remote_id: str) -> RemoteInvoice:
     """Return an invoice by its address there; raise ``Refused`` if there is none."""
-    said = await calls.get(_INVOICES, invoice_query(remote_id))
-    if not said:
+    document = await calls.get(_INVOICES, invoice_query(remote_id))
+    if not document:
         raise Refused(f"Amberflo has no invoice {remote_id}.")
-    return remote_invoice(said)
+    return remote_invoice(document)

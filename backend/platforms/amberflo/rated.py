@@ -27,31 +27,31 @@ _KEY_OF: Final = {
 }
 
 
-def rated_invoice(said: Mapping[str, Any]) -> RatedInvoice:
+def rated_invoice(document: Mapping[str, Any]) -> RatedInvoice:
     """Return an invoice: what it comes to, what credit paid of it, and whether it may change."""
-    bill = said["totalBill"]
-    payment = _word(said, "paymentStatus")
+    bill = document["totalBill"]
+    payment = _word(document, "paymentStatus")
     return RatedInvoice(
-        remote_id=str(said["invoiceUri"]),
-        start=_instant(said["invoiceStartTimeInSeconds"]),
-        end=_instant(said["invoiceEndTimeInSeconds"]),
+        remote_id=str(document["invoiceUri"]),
+        start=_instant(document["invoiceStartTimeInSeconds"]),
+        end=_instant(document["invoiceEndTimeInSeconds"]),
         currency=CURRENCY,
         total=from_number(bill["totalPriceBeforePrepaid"]),
         prepaid=from_number(bill.get("prepaid")),
-        final=_word(said, "invoicePriceStatus") == _LOCKED,
-        status=_word(said, "invoicePriceStatus"),
+        final=_word(document, "invoicePriceStatus") == _LOCKED,
+        status=_word(document, "invoicePriceStatus"),
         payment=payment,
         failure=_FAILURES.get(payment),
     )
 
 
-def remote_invoice(said: Mapping[str, Any]) -> RemoteInvoice:
+def remote_invoice(document: Mapping[str, Any]) -> RemoteInvoice:
     """Return an invoice as one that is paid, or is to be."""
-    total = from_number(said["totalBill"]["totalPrice"])
-    payment = _word(said, "paymentStatus")
+    total = from_number(document["totalBill"]["totalPrice"])
+    payment = _word(document, "paymentStatus")
     return RemoteInvoice(
-        remote_id=str(said["invoiceUri"]),
-        status=_word(said, "invoicePriceStatus"),
+        remote_id=str(document["invoiceUri"]),
+        status=_word(document, "invoicePriceStatus"),
         currency=CURRENCY,
         number=None,
         total=total,
@@ -81,9 +81,9 @@ def order_outcome(tenant_id: str, order: Mapping[str, Any]) -> ToppedUp | None:
     return ToppedUp(tenant_id, top_up_id, payment in _COLLECTED, reference)
 
 
-def _word(said: Mapping[str, Any], name: str) -> str:
+def _word(document: Mapping[str, Any], name: str) -> str:
     """Return a state in small letters: Amberflo's clients know it in either case."""
-    return str(said.get(name) or "unknown").lower()
+    return str(document.get(name) or "unknown").lower()
 
 
 def _instant(seconds: int) -> datetime:

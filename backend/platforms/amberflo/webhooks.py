@@ -27,10 +27,10 @@ def message_from(headers: Mapping[str, str], raw: bytes, secrets: Sequence[bytes
     if True not in {hmac.compare_digest(sent, secret) for secret in secrets}:
         raise WebhookRefused("Its X-Auth header is missing or wrong.")
     try:
-        said = json.loads(raw)
-        topic = str(said["topic"])
-        object_id = str(said["data"]["invoiceUri"]) if topic == READY else ""
-        sent_at = datetime.fromtimestamp(int(said["eventTime"]) / 1000, UTC)
-        return Message(str(said["eventId"]), topic, object_id, sent_at, wanted=topic == READY)
+        document = json.loads(raw)
+        topic = str(document["topic"])
+        object_id = str(document["data"]["invoiceUri"]) if topic == READY else ""
+        sent_at = datetime.fromtimestamp(int(document["eventTime"]) / 1000, UTC)
+        return Message(str(document["eventId"]), topic, object_id, sent_at, wanted=topic == READY)
     except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
         raise WebhookRefused("It is no event of Amberflo's.") from error

@@ -199,8 +199,8 @@ def _compare(of: RowMapping, theirs: Decimal, window_start: datetime) -> list[Di
     if not old and theirs != of["sent"]:
         there = f"{plain(of['sent'])} were sent; the platform counts {plain(theirs)}."
         parts.append(("counted_otherwise", there))
-    said = None if old else plain(theirs)
-    return [Difference(cause, ours, said, detail) for cause, detail in parts]
+    their_text = None if old else plain(theirs)
+    return [Difference(cause, ours, their_text, detail) for cause, detail in parts]
 
 
 async def _confirm(

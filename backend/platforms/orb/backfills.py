@@ -57,8 +57,8 @@ class OrbBackfills:
             if not _is_in_the_way(there, customer, timeframe):
                 continue
             if str(there["id"]) != ours and not _is_the_same(there, customer, timeframe):
-                said = "Another backfill of the customer's is open in Orb: this one follows it."
-                raise NotDelivered(said, wait=_WAIT)
+                sentence = "Another backfill of the customer's is open in Orb: this one follows it."
+                raise NotDelivered(sentence, wait=_WAIT)
             await self.close(str(there["id"]))
             closed = True
         return closed

@@ -131,10 +131,10 @@ def _refusal(answer: httpx.Response) -> NotDelivered:
     try:
         problem = answer.json()
         faults = _faults(problem.get("validation_failed") or ())
-        said = [problem.get("detail") or problem.get("title"), *faults.values()]
+        reasons = [problem.get("detail") or problem.get("title"), *faults.values()]
         if not faults:
-            said += [str(fault) for fault in problem.get("validation_errors") or ()]
-        reason = one_line("; ".join(str(part) for part in said if part), _SHOWN)
+            reasons += [str(fault) for fault in problem.get("validation_errors") or ()]
+        reason = one_line("; ".join(str(part) for part in reasons if part), _SHOWN)
         code = str(problem.get("type") or "").rpartition("#")[2]
     except (ValueError, TypeError, AttributeError):
         reason, code, faults = "", "", {}

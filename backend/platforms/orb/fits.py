@@ -26,15 +26,15 @@ def _of(charge: Charge) -> Iterator[str]:
     yield from charge_obstacles(charge)
     if not isinstance(charge, PerUnitCharge | GraduatedCharge | VolumeCharge):
         return
-    said = f"Charge {charge.id!r}"
+    subject = f"Charge {charge.id!r}"
     if isinstance(charge, VolumeCharge) and charge.included:
-        yield f"{said} has included units, which bulk prices can't leave out."
+        yield f"{subject} has included units, which bulk prices can't leave out."
     if charge.models is None:
-        yield f"{said} prices all models: name them, since each is counted there by itself."
+        yield f"{subject} prices all models: name them, since each is counted there by itself."
     if not isinstance(charge, PerUnitCharge) and any(tier.flat_fee for tier in charge.tiers):
-        yield f"{said} has a tier with a fee, which Orb's tiers have not."
+        yield f"{subject} has a tier with a fee, which Orb's tiers have not."
     if not all(_is_number(bound) for bound in _bounds(charge)):
-        yield f"{said} has a bound with more digits than a number of Orb's."
+        yield f"{subject} has a bound with more digits than a number of Orb's."
 
 
 def counted_pairs(

@@ -46,8 +46,8 @@ class OrbTopUps:
         """Return a top-up's invoice: that of before if there is one, whatever it was made for."""
         currency, now = top_up.customer.currency, datetime.now(UTC)
         if top_up.amount != whole_minor_units(top_up.amount, currency):
-            said = f"{plain(top_up.amount)} {currency} can't be paid."
-            raise Refused(said, "amount_not_payable")
+            sentence = f"{plain(top_up.amount)} {currency} can't be paid."
+            raise Refused(sentence, "amount_not_payable")
         remote_id = await attempt.memory.recall("top_up", top_up.id)
         if remote_id is None:
             remote_id = await self.invoices.find(customer, now, "farebox_top_up", top_up.id)

@@ -157,14 +157,14 @@ def _refusal(answer: httpx.Response, *, keyed: bool) -> NotDelivered:
         kind, code = str(error.get("type") or ""), str(error.get("code") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         reason, kind, code = "", "", ""
-    said = f"Stripe answered {status}{f': {reason}' if reason else ''}"
+    sentence = f"Stripe answered {status}{f': {reason}' if reason else ''}"
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        return NotDelivered(said, wait=_SIGN_IN_WAIT)
+        return NotDelivered(sentence, wait=_SIGN_IN_WAIT)
     if kind == "idempotency_error":
-        return AnswerSpoiled(said, wait=_SHORT_WAIT)
+        return AnswerSpoiled(sentence, wait=_SHORT_WAIT)
     if status == httpx.codes.CONFLICT or code in {"lock_timeout", "idempotency_key_in_use"}:
-        return NotDelivered(said, wait=_SHORT_WAIT)
+        return NotDelivered(sentence, wait=_SHORT_WAIT)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         # Stripe keeps this answer for the key, and gives it again for a day
-        return AnswerSpoiled(said) if keyed else NotDelivered(said)
-    return Refused(said, code or kind)
+        return AnswerSpoiled(sentence) if keyed else NotDelivered(sentence)
+    return Refused(sentence, code or kind)

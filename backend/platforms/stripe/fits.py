@@ -48,12 +48,12 @@ def _of(charge: Charge, currency: str) -> Iterator[str]:
     yield from charge_obstacles(charge)
     if not isinstance(charge, PerUnitCharge | GraduatedCharge | VolumeCharge):
         return
-    said = f"Charge {charge.id!r}"
+    subject = f"Charge {charge.id!r}"
     if isinstance(charge, VolumeCharge) and charge.included:
-        yield f"{said} has included units, which volume tiers can't leave out."
+        yield f"{subject} has included units, which volume tiers can't leave out."
     yield from summed_obstacles(charge)
     if any(not _is_expressible(price, charge.unit_size, currency) for price in _prices(charge)):
-        yield f"{said} has a price with more than 12 decimals of a cent a unit."
+        yield f"{subject} has a price with more than 12 decimals of a cent a unit."
 
 
 def _prices(charge: PerUnitCharge | GraduatedCharge | VolumeCharge) -> list[Decimal]:

@@ -135,8 +135,8 @@ def _can_be_undone(delta: UsageDelta, now: datetime) -> bool:
 
 
 def _is_repetition(refusal: Refused) -> bool:
-    said = refusal.reason.lower()
-    return refusal.code == "duplicate_meter_event" or "already exists with identifier" in said
+    reason = refusal.reason.lower()
+    return refusal.code == "duplicate_meter_event" or "already exists with identifier" in reason
 
 
 def _is_done(refusal: Refused) -> bool:

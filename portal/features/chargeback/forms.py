@@ -108,9 +108,11 @@ def _renamed(policy: Policy, old: str, new: str) -> Policy:
 
 def without_unit(code: str, policy: Policy) -> Policy:
     """The policy without a unit, and without what names it; what was below it moves up."""
-    gone = next((unit for unit in policy.units if unit.code == code), None)
+    removed_unit = next((unit for unit in policy.units if unit.code == code), None)
     units = [
-        unit.model_copy(update={"parent": gone.parent}) if gone and unit.parent == code else unit
+        unit.model_copy(update={"parent": removed_unit.parent})
+        if removed_unit and unit.parent == code
+        else unit
         for unit in policy.units
         if unit.code != code
     ]

@@ -95,10 +95,10 @@ def _usage(charge: UsageCharge, currency: str) -> str:
 
 def _included(units: Decimal, per_seat: Decimal) -> str:
     """Units that are free, for the subscription and for each seat; nothing if there are none."""
-    said = [compact(units)] if units else []
+    parts = [compact(units)] if units else []
     if per_seat:
-        said.append(f"{compact(per_seat)} per seat")
-    return " and ".join(said)
+        parts.append(f"{compact(per_seat)} per seat")
+    return " and ".join(parts)
 
 
 def _limits(charge: UsageCharge, windows: dict[str, TimeWindow], currency: str) -> str:

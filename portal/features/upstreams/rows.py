@@ -254,8 +254,8 @@ def edit_of(upstream: Upstream) -> UpstreamEdit:
 def outcome_text(tested: UpstreamTest) -> str:
     """How a test went, in a sentence or two."""
     status = "No answer" if tested.status is None else f"Status {tested.status}"
-    said = f" It said: {tested.detail}" if tested.detail else ""
-    return f"{status} after {tested.seconds:.2f} s from {tested.model} ({tested.protocol}).{said}"
+    detail = f" It said: {tested.detail}" if tested.detail else ""
+    return f"{status} after {tested.seconds:.2f} s from {tested.model} ({tested.protocol}).{detail}"
 
 
 @dataclass

@@ -23,10 +23,10 @@ def by_field(paths: list[tuple[str, str]]) -> dict[str, str]:
     problems: dict[str, str] = {}
     for path, detail in paths:
         name = path.partition(".")[0]
-        said = detail[:1].upper() + detail[1:]
+        sentence = detail[:1].upper() + detail[1:]
         if name == "url" and detail[:1].islower():
-            said = f"The address {detail}."
-        problems.setdefault(name if name in FIELDS else "form", said)
+            sentence = f"The address {detail}."
+        problems.setdefault(name if name in FIELDS else "form", sentence)
     return problems
 
 

@@ -52,10 +52,10 @@ class ObjectProtocol(Protocol):
         failure = self.failure(document)
         if failure is not None or not self.is_answer(document):
             return Answered({}, failure=failure or EMPTY)
-        said = list(self.said(document))
+        texts = list(self.said(document))
         if self.names_model or "model" in document:
             document["model"] = asked.model
-        return Answered(document, self.usage(document), said, tier=self.tier(document))
+        return Answered(document, self.usage(document), texts, tier=self.tier(document))
 
     def is_answer(self, document: Document) -> bool:
         """Return whether an object has what an answer has."""

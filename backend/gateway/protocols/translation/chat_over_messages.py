@@ -179,19 +179,19 @@ def _source(url: str) -> Document:
 def _completion_of(asked: Asked, answered: Answered) -> Document:
     document = answered.document
     message: Document = {"role": "assistant", "content": None}
-    said: dict[str, list[str]] = {"content": [], "reasoning_content": []}
+    texts_of_field: dict[str, list[str]] = {"content": [], "reasoning_content": []}
     calls: list[Document] = []
     for block in document["content"]:
         if not isinstance(block, dict):
             continue
         if block.get("type") == "text":
-            said["content"].append(str(block.get("text") or ""))
+            texts_of_field["content"].append(str(block.get("text") or ""))
         elif block.get("type") == "thinking":
-            said["reasoning_content"].append(str(block.get("thinking") or ""))
+            texts_of_field["reasoning_content"].append(str(block.get("thinking") or ""))
         elif block.get("type") == "tool_use":
             arguments = dumps(block.get("input") or {}).decode()
             calls.append(_call(block, arguments))
-    message |= {name: "".join(texts) for name, texts in said.items() if texts}
+    message |= {name: "".join(texts) for name, texts in texts_of_field.items() if texts}
     if calls:
         message["tool_calls"] = calls
     reason = _FINISH_REASONS.get(str(document.get("stop_reason")), "stop")

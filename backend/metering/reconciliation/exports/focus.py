@@ -73,22 +73,24 @@ def sku_of(text: str) -> Sku:
     """Return what an SKU's text says by the words that the clouds use."""
     words = _WORD.findall(text)
     lower = [word.lower() for word in words]
-    said = set(lower)
+    lower_words = set(lower)
     meter = None
-    if {"cache", "write"} <= said:
+    if {"cache", "write"} <= lower_words:
         meter = CACHE_WRITE
-    elif {"cache", "read"} <= said or (said & _CACHED and said & _INPUT):
+    elif {"cache", "read"} <= lower_words or (lower_words & _CACHED and lower_words & _INPUT):
         meter = CACHED
-    elif said & _OUTPUT:
+    elif lower_words & _OUTPUT:
         meter = OUTPUT
-    elif said & _INPUT:
+    elif lower_words & _INPUT:
         meter = INPUT
     if meter is None:
         return Sku(text, None)
     rest = [word for word in words if word.lower() not in _NO_NAME]
     if len(rest) > 1 and _REGION.fullmatch(rest[0].lower()):
         del rest[0]
-    return Sku(" ".join(rest) or text, meter, tier_of(**{name: name in said for name in _TIERS}))
+    return Sku(
+        " ".join(rest) or text, meter, tier_of(**{name: name in lower_words for name in _TIERS})
+    )
 
 
 def _add(export: Export, where: str, row: Mapping[str, str], reading: FocusReading) -> None:

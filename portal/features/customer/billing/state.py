@@ -24,7 +24,7 @@ def check_facts(check: TaxIdCheck, time_zone: str) -> list[FactRow]:
     """What the register of VAT ids says of a customer's, a line each; nothing without an id."""
     if check.tax_id is None:
         return []
-    said = {
+    facts = {
         "VAT id": check.tax_id,
         "In the register": ", ".join((check.name or "", check.address or "")).strip(", \n"),
         "Answered": "" if check.answered_at is None else second(check.answered_at, time_zone),
@@ -32,7 +32,7 @@ def check_facts(check: TaxIdCheck, time_zone: str) -> list[FactRow]:
         "Asked": "" if check.asked_at is None else second(check.asked_at, time_zone),
         "Problem": check.problem or "",
     }
-    return [FactRow(name, value) for name, value in said.items() if value]
+    return [FactRow(name, value) for name, value in facts.items() if value]
 
 
 class BillingTab(CustomerPage):

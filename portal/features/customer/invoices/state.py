@@ -134,8 +134,8 @@ class InvoicesTab(CustomerPage):
         """Give up collecting an invoice."""
 
         async def act() -> str:
-            gone = await caller.client.invoices.write_off(invoice_id, tenant=self._wanted)
-            return f"{gone.number} is written off."
+            invoice = await caller.client.invoices.write_off(invoice_id, tenant=self._wanted)
+            return f"{invoice.number} is written off."
 
         return await self._try(act, InvoicesTab.load)
 

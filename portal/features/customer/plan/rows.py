@@ -126,9 +126,9 @@ def contract_row(contract: Contract, currency: str, time_zone: str) -> Agreement
         "renews" if contract.renews else "",
         f"then the plan {terms.then_plan}" if terms.then_plan else "",
     ]
-    said = ", ".join(part for part in what if part).capitalize()
+    summary = ", ".join(part for part in what if part).capitalize()
     return AgreementRow(
-        terms.name, said, date(contract.start, time_zone), date(contract.end, time_zone)
+        terms.name, summary, date(contract.start, time_zone), date(contract.end, time_zone)
     )
 
 
@@ -137,14 +137,14 @@ def _prepaid(contract: Contract, prepaid: PrepaidTerms, currency: str) -> str:
     number = len(prepaid.instalments or ())
     times = f"{number} instalments" if number > 1 else "one instalment"
     how = f"an invoice each {prepaid.every}" if prepaid.every else times
-    said = [f"{exact_money(prepaid.amount, currency)} prepaid by {how}"]
+    parts = [f"{exact_money(prepaid.amount, currency)} prepaid by {how}"]
     if contract.instalments:
         asked = sum(instalment.invoice_id is not None for instalment in contract.instalments)
-        said.append(f"{asked} of {len(contract.instalments)} asked for")
+        parts.append(f"{asked} of {len(contract.instalments)} asked for")
     if prepaid.rollover_percent is not None and prepaid.rollover_months is not None:
         months = "a month" if prepaid.rollover_months == 1 else f"{prepaid.rollover_months} months"
-        said.append(f"{plain(prepaid.rollover_percent)}% of what is left stays for {months}")
-    return ", ".join(said)
+        parts.append(f"{plain(prepaid.rollover_percent)}% of what is left stays for {months}")
+    return ", ".join(parts)
 
 
 def _row(charge: Charge, own: OwnPrice | None, currency: str) -> ChargeRow:
@@ -168,16 +168,16 @@ def _price(charge: Charge, currency: str) -> str:
 
 
 def _own(price: OwnPrice, currency: str) -> str:
-    said = []
+    parts = []
     if price.price is not None:
-        said.append(exact_money(price.price, currency))
+        parts.append(exact_money(price.price, currency))
     if price.percent is not None:
-        said.append(f"{plain(price.percent)}%")
+        parts.append(f"{plain(price.percent)}%")
     if price.tiers is not None:
-        said.append(_tiers(price.tiers, currency))
+        parts.append(_tiers(price.tiers, currency))
     if price.included is not None:
-        said.append(f"{count(price.included)} included")
-    return ", ".join(said)
+        parts.append(f"{count(price.included)} included")
+    return ", ".join(parts)
 
 
 def _written(price: OwnPrice) -> str:

@@ -60,8 +60,8 @@ async def answer_of(
     tokenizer, as it is for the bill.
     """
     units, estimated = quantities(arriving.usage) if arriving.usage else None, False
-    came = bool(arriving.pieces or arriving.calls)
-    if units is None and (came or stopped):
+    has_begun = bool(arriving.pieces or arriving.calls)
+    if units is None and (has_begun or stopped):
         units, estimated = await _counted(client, asked, arriving), True
     if arriving.problem:
         finish = FAILED

@@ -208,10 +208,10 @@ def up_to(turns: Sequence[Turn], turn_id: str) -> list[Turn]:
 def without(turns: Sequence[Turn], turn_id: str) -> list[Turn]:
     """The turns less one, and less the results of the functions that it asked for."""
     kept: list[Turn] = []
-    gone = False
+    is_left_out = False
     for turn in turns:
-        gone = turn.id == turn_id or (gone and bool(turn.results))
-        if not gone:
+        is_left_out = turn.id == turn_id or (is_left_out and bool(turn.results))
+        if not is_left_out:
             kept.append(turn)
     return kept
 
