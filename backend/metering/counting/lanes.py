@@ -23,6 +23,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
 
 from backend.metering.events import AcceptedEvent, decode
+from backend.metering.ingest.connection import STREAM_OUTAGES
 from backend.metering.ingest.streams import BACKFILL, COUNTING, backfill_subject, events_subject
 
 BATCH_EVENTS = 10_000
@@ -236,7 +237,7 @@ class Lanes:
                     await message.in_progress()
 
     async def _give_back(self) -> None:
-        with contextlib.suppress(NatsError, OSError, TimeoutError):
+        with contextlib.suppress(*STREAM_OUTAGES):
             for message in self._in_hand.values():
                 await message.nak()
         for lane in self._lanes:
@@ -247,10 +248,10 @@ class Lanes:
         for taken_last in fetched:
             if isinstance(taken_last, BaseException):
                 continue
-            with contextlib.suppress(NatsError, OSError, TimeoutError):
+            with contextlib.suppress(*STREAM_OUTAGES):
                 for taken in taken_last:
                     await taken.message.nak()
-        with contextlib.suppress(NatsError, OSError, TimeoutError):
+        with contextlib.suppress(*STREAM_OUTAGES):
             await self._arrived()
             while late := [message for lane in self._lanes for message in lane.left_over()]:
                 for message in late:

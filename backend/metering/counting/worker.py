@@ -17,7 +17,7 @@ from backend.kit.periodic import OUTAGES, every, passed
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.lanes import BATCH_EVENTS, Lanes, Taken
 from backend.metering.events import AcceptedEvent, encode
-from backend.metering.ingest.connection import open_connection, servers_of
+from backend.metering.ingest.connection import STREAM_OUTAGES, open_connection, servers_of
 from backend.metering.ingest.dead_letters import REASON_HEADER
 from backend.metering.ingest.streams import (
     dead_letter_stream,
@@ -113,7 +113,7 @@ class CountingWorker:
         """Return once there are other streams than those."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            with suppress(NatsError, OSError, TimeoutError):
+            with suppress(*STREAM_OUTAGES):
                 if await self._stream_names(js) != names:
                     return
 

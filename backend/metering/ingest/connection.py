@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 import structlog
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from backend.kit.nats_servers import NatsServers, nats_servers
 from backend.settings import Settings
 
 _log = structlog.get_logger(__name__)
+
+STREAM_OUTAGES: Final[tuple[type[Exception], ...]] = (NatsError, OSError, TimeoutError)
+"""Errors of NATS while it is away: what is asked again may succeed."""
 
 CONNECT_SECONDS = 2
 """For one server; those that are tried first may be gone."""

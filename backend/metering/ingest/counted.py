@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from backend.metering.errors import QueueUnavailable
+from backend.metering.ingest.connection import STREAM_OUTAGES
 from backend.metering.ingest.streams import possible_streams, present_streams
 
 
@@ -19,7 +19,7 @@ async def last_accepted(js: JetStreamContext, stream_name: str) -> dict[str, int
     """
     try:
         present = await present_streams(js, possible_streams(stream_name))
-    except (NatsError, OSError, TimeoutError) as error:
+    except STREAM_OUTAGES as error:
         raise QueueUnavailable() from error
     accepted = {}
     for name, info in present.items():

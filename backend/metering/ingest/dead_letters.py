@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
@@ -21,6 +20,7 @@ from nats.js.errors import NotFoundError
 from backend.kit.pages import Cursor, page_of
 from backend.metering.errors import DeadLetterNotFound, DeadLetterUnreadable, QueueUnavailable
 from backend.metering.events import AcceptedEvent, decode
+from backend.metering.ingest.connection import STREAM_OUTAGES
 from backend.metering.ingest.streams import dead_letter_stream, events_subject
 from backend_client.types.common import Page, plain
 from backend_client.types.dead_letters import DeadLetter, DeadLetterContent
@@ -116,7 +116,7 @@ class DeadLetters:
 def _nats() -> Iterator[None]:
     try:
         yield
-    except (NatsError, OSError, TimeoutError) as error:
+    except STREAM_OUTAGES as error:
         raise QueueUnavailable() from error
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo, StreamInfo
 from nats.js.errors import NotFoundError
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.metering.errors import QueueUnavailable
 from backend.metering.ingest.backlog import longest_waiting
+from backend.metering.ingest.connection import STREAM_OUTAGES
 from backend.metering.ingest.leaders import servers_in_step
 from backend.metering.ingest.streams import (
     BACKFILL,
@@ -53,7 +53,7 @@ async def pipeline_status(
             {name: info.state.first_seq for name, info in answering.items() if info.state.messages},
         )
         oldest_dead = await _since(js, dead, set_aside.state.first_seq)
-    except (NatsError, OSError, TimeoutError) as error:
+    except STREAM_OUTAGES as error:
         raise QueueUnavailable() from error
     totals = (await connection.execute(_TOTALS)).one()
     return Pipeline(

@@ -10,7 +10,6 @@ from typing import Self
 
 import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
@@ -22,7 +21,7 @@ from backend.kit.remembered import Remembered
 from backend.metering.errors import QueueFull, QueueUnavailable
 from backend.metering.events import AcceptedEvent, messages
 from backend.metering.ingest.ack_client import AckClient
-from backend.metering.ingest.connection import open_connection, servers_of
+from backend.metering.ingest.connection import STREAM_OUTAGES, open_connection, servers_of
 from backend.metering.ingest.streams import (
     BACKFILL_AGE,
     backfill_subject,
@@ -64,7 +63,7 @@ async def refuses_writes(servers: NatsServers, stream_name: str) -> bool:
     """
     try:
         client = await open_connection(servers, "farebox-probe")
-    except (NatsError, OSError, TimeoutError):
+    except STREAM_OUTAGES:
         return False
     try:
         await client.jetstream().publish(events_subject(stream_name), _EMPTY, timeout=_ACK_SECONDS)
@@ -72,7 +71,7 @@ async def refuses_writes(servers: NatsServers, stream_name: str) -> bool:
         return False
     except APIError as error:
         return error.err_code not in _FULL
-    except (NatsError, OSError, TimeoutError):
+    except STREAM_OUTAGES:
         return client.is_connected
     finally:
         await client.close()
@@ -145,7 +144,7 @@ class UsageStream:
                     # operator and not every caller
                     _log.error("nats.refused", detail=error.description)
                     raise QueueUnavailable("The usage stream can't be made.") from error
-                except (NatsError, OSError, TimeoutError) as error:
+                except STREAM_OUTAGES as error:
                     raise QueueUnavailable() from error
                 self._js = js
         return self._js
@@ -193,7 +192,7 @@ class UsageStream:
                     await client.store(
                         subject_of(name), message, message_id=message_id, seconds=_ATTEMPT_SECONDS
                     )
-                except (NatsError, OSError, TimeoutError) as error:
+                except STREAM_OUTAGES as error:
                     failure = error
                     full += _is_full(error)
                     self._leave_for_last(name)
@@ -234,7 +233,7 @@ class UsageStream:
         for name in self._names.copy():
             try:
                 await js.publish(events_subject(name), _EMPTY)
-            except (NatsError, OSError, TimeoutError) as error:
+            except STREAM_OUTAGES as error:
                 if isinstance(error, APIError) and error.err_code in _FULL:
                     return True
             else:

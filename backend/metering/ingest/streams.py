@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
+from backend.metering.ingest.connection import STREAM_OUTAGES
 from backend.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -99,7 +100,7 @@ def _wanted(name: str, retention: RetentionPolicy, settings: Settings) -> Stream
 async def _try_to_ensure(js: JetStreamContext, wanted: StreamConfig) -> Exception | None:
     try:
         await _ensure(js, wanted)
-    except (NatsError, OSError, TimeoutError) as error:
+    except STREAM_OUTAGES as error:
         return error
     return None
 
