@@ -115,18 +115,18 @@ async def run(users: int) -> int:
         page = await context.new_page()
         messages = messages_of(page)
         await sign_in(page)
-        bars += _told(await measure_stream(page, messages))
+        bars += _printed(await measure_stream(page, messages))
         await page.goto("/")
         await switch_tenant(page, SAMPLE)
-        bars += _told(await measure_first_page(page))
-        bars += _told(await measure_pages(page, messages))
-        bars += _told(await measure_clicks(page))
+        bars += _printed(await measure_first_page(page))
+        bars += _printed(await measure_pages(page, messages))
+        bars += _printed(await measure_clicks(page))
         await page.close()
         recording = await record(context)
         name = portal_settings().session_cookie
         cookies = [f"{name}={each}" for each in await sessions(farebox, SAMPLE, users)]
         for number in sorted({min(FEW, users), users}):
-            bars += _told(
+            bars += _printed(
                 await measure_many(
                     farebox, recording, cookies[:number], token, rests=number == users
                 )
@@ -135,7 +135,7 @@ async def run(users: int) -> int:
     return sum(bar.value > bar.most for bar in bars)
 
 
-def _told(bars: list[Bar]) -> list[Bar]:
+def _printed(bars: list[Bar]) -> list[Bar]:
     for bar in bars:
         print(bar, flush=True)
     return bars

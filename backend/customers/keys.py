@@ -31,7 +31,7 @@ async def create_key(
 ) -> ApiKeyCreated:
     """Create a key, and give notice; raises as ``accounts.keys.create_key`` does."""
     key = await keys.create_key(connection, caller, wanted, idempotency_key=idempotency_key)
-    data = KeyCreated.model_validate(_said(key, caller))
+    data = KeyCreated.model_validate(_facts(key, caller))
     await _notify(connection, caller, NotificationKind.KEY_CREATED, key.id, data)
     return key
 
@@ -41,7 +41,7 @@ async def rotate_key(
 ) -> ApiKeyCreated:
     """Give a key a new secret, and notice; raises as ``accounts.rotation.rotate_key`` does."""
     key = await rotation.rotate_key(connection, caller, key_id, grace_seconds=grace_seconds)
-    facts = {**_said(key, caller), "previous_until": key.previous_until}
+    facts = {**_facts(key, caller), "previous_until": key.previous_until}
     subject = f"{key.id} {key.rotated_at}"
     data = KeyRotated.model_validate(facts)
     await _notify(connection, caller, NotificationKind.KEY_ROTATED, subject, data)
@@ -52,11 +52,11 @@ async def revoke_key(connection: AsyncConnection, caller: Principal, key_id: str
     """Revoke a key, and give notice once; raises as ``accounts.keys.revoke_key`` does."""
     await keys.revoke_key(connection, caller, key_id)
     key = await keys.find_key(connection, caller.tenant_id, key_id)
-    data = KeyRevoked.model_validate(_said(key, caller))
+    data = KeyRevoked.model_validate(_facts(key, caller))
     await _notify(connection, caller, NotificationKind.KEY_REVOKED, key.id, data)
 
 
-def _said(key: ApiKey, caller: Principal) -> dict[str, object]:
+def _facts(key: ApiKey, caller: Principal) -> dict[str, object]:
     return {
         "key_id": key.id,
         "name": key.name,

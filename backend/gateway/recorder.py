@@ -103,11 +103,13 @@ class Recorder:
         with suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_WAITS_SECONDS):
                 await steps.measured
-                answer = None if meanwhile is None else await self._said(call, meanwhile)
+                answer = None if meanwhile is None else await self._answer_to(call, meanwhile)
                 await steps.recorded
         return answer
 
-    async def _said(self, call: Call, meanwhile: Callable[[Call], Awaitable[Said]]) -> Said | None:
+    async def _answer_to(
+        self, call: Call, meanwhile: Callable[[Call], Awaitable[Said]]
+    ) -> Said | None:
         try:
             return await meanwhile(call)
         except Exception:  # noqa: BLE001 - the answer is good, and must be recorded, without it

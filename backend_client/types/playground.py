@@ -14,7 +14,7 @@ MOST_CONTENT_BYTES: Final = 512 * 1024
 MOST_LEVELS: Final = 64
 
 
-def _kept(content: dict[str, Any]) -> dict[str, Any]:
+def _checked_content(content: dict[str, Any]) -> dict[str, Any]:
     # Deeper JSON can be read than can be written again
     if _is_deeper(content, MOST_LEVELS):
         raise PydanticCustomError("too_deep", "is nested too deeply")
@@ -36,7 +36,7 @@ def _is_deeper(value: object, levels: int) -> bool:
 
 Content = Annotated[
     dict[str, Any],
-    AfterValidator(_kept),
+    AfterValidator(_checked_content),
     Field(description="JSON of the portal's own; at most 512 KiB"),
 ]
 

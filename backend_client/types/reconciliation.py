@@ -236,7 +236,7 @@ class ReconciliationOptions(Wire):
 
     @field_validator("time_zone")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _check_known(cls, value: str) -> str:
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):

@@ -7,7 +7,7 @@ import reflex as rx
 from portal.session.state import Session
 
 
-def _told(presence: rx.Var[str]) -> tuple[rx.Var[str]]:
+def _presence_spec(presence: rx.Var[str]) -> tuple[rx.Var[str]]:
     return (presence,)
 
 
@@ -18,7 +18,7 @@ class Presence(rx.Component):
     tag = "Presence"
 
     # Reflex reads the arguments from a function in a type's place, which the checker can't
-    on_change: rx.EventHandler[_told]  # type: ignore[type-arg, valid-type]
+    on_change: rx.EventHandler[_presence_spec]  # type: ignore[type-arg, valid-type]
 
 
 def presence() -> rx.Component:

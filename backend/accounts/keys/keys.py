@@ -211,11 +211,11 @@ async def change_key(
             .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id)
             .values(**values)
         )
-        await record(connection, caller, "key.change", key_id, detail=_told(change))
+        await record(connection, caller, "key.change", key_id, detail=_as_audited(change))
     return await find_key(connection, caller.tenant_id, key_id)
 
 
-def _told(change: ApiKeyChange) -> Mapping[str, object]:
+def _as_audited(change: ApiKeyChange) -> Mapping[str, object]:
     return change.model_dump(mode="json", exclude_unset=True)
 
 

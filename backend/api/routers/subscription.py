@@ -36,7 +36,7 @@ Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
 
 
-def _said(wanted: BaseModel) -> dict[str, object]:
+def _as_audited(wanted: BaseModel) -> dict[str, object]:
     return wanted.model_dump(mode="json", exclude_none=True)
 
 
@@ -68,7 +68,7 @@ async def put_subscription(
             await tenant_now(connection, caller.tenant_id),
             by_operator=Permission.OPERATE_BILLING in caller.permissions,
         )
-        await record(connection, caller, "subscription.set", changed.id, detail=_said(change))
+        await record(connection, caller, "subscription.set", changed.id, detail=_as_audited(change))
         return changed
 
 
@@ -107,7 +107,9 @@ async def post_pause(
         changed = await pause(
             connection, caller.tenant_id, wanted, await tenant_now(connection, caller.tenant_id)
         )
-        await record(connection, caller, "subscription.pause", changed.id, detail=_said(wanted))
+        await record(
+            connection, caller, "subscription.pause", changed.id, detail=_as_audited(wanted)
+        )
         return changed
 
 
@@ -134,7 +136,9 @@ async def post_cancel(
         changed = await cancel(
             connection, caller.tenant_id, wanted, await tenant_now(connection, caller.tenant_id)
         )
-        await record(connection, caller, "subscription.cancel", changed.id, detail=_said(wanted))
+        await record(
+            connection, caller, "subscription.cancel", changed.id, detail=_as_audited(wanted)
+        )
         return changed
 
 
@@ -150,7 +154,9 @@ async def put_tenants_subscription(
     async with services.database.begin() as connection:
         operator, tenant = await customer(connection, caller, tenant_id)
         changed = await change_plan(connection, tenant.id, change, now_of(tenant), by_operator=True)
-        await record(connection, operator, "subscription.set", changed.id, detail=_said(change))
+        await record(
+            connection, operator, "subscription.set", changed.id, detail=_as_audited(change)
+        )
         return changed
 
 

@@ -82,7 +82,7 @@ async def probe(
             began = time.monotonic()
             if began >= until:
                 return _outcome(key, upstream, 0, _NOT_ASKED)
-            result = await _said(provider, asked, own_name, key.secret, until - began)
+            result = await _result_of(provider, asked, own_name, key.secret, until - began)
             return _outcome(key, upstream, time.monotonic() - began, result)
 
     try:
@@ -101,7 +101,7 @@ async def probe(
     )
 
 
-async def _said(
+async def _result_of(
     provider: Provider, asked: Asked, own_name: str, key: str | None, seconds: float
 ) -> _Said:
     try:

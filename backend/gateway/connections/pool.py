@@ -66,7 +66,7 @@ class Connections:
             raise httpx.ConnectError("the connections to this upstream are closed")
         place, start = _parts(url)
         head = _head(start, headers, len(body))
-        if (kept := self._kept(place)) is not None:
+        if (kept := self._idle_connection(place)) is not None:
             try:
                 return await kept.send(head, body)
             except Stale:
@@ -83,7 +83,7 @@ class Connections:
         for connection in list(self._all):
             connection.end()
 
-    def _kept(self, place: _Place) -> Connection | None:
+    def _idle_connection(self, place: _Place) -> Connection | None:
         """Return a connection that is open and idle: the last that was used."""
         idle = self._idle.get(place)
         oldest = time.monotonic() - _IDLE_SECONDS
@@ -99,7 +99,7 @@ class Connections:
         try:
             async with asyncio.timeout(self._connect_seconds):
                 while len(self._all) + self._opening >= MOST_CONNECTIONS:
-                    if (kept := self._kept(place)) is not None:
+                    if (kept := self._idle_connection(place)) is not None:
                         return kept
                     if not self._end_any_idle():
                         await self._one_less()

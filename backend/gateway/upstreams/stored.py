@@ -101,7 +101,7 @@ async def put_upstream(
         "changed_at": datetime.now(UTC),
     }
     if wanted.keys is not None:
-        values["keys"] = [_kept(sealer, name, key) for key in wanted.keys]
+        values["keys"] = [_stored_key(sealer, name, key) for key in wanted.keys]
     await connection.execute(
         insert(upstreams)
         .values(name=name, **{"keys": [], **values})
@@ -238,7 +238,7 @@ async def _require_possible(
         raise UpstreamKeysNeeded()
 
 
-def _kept(sealer: Sealer, upstream: str, key: wire.UpstreamKey) -> dict[str, str]:
+def _stored_key(sealer: Sealer, upstream: str, key: wire.UpstreamKey) -> dict[str, str]:
     if key.secret is None:
         return {"environment": str(key.environment)}
     last_four = {"last_four": key.secret[-4:]} if len(key.secret) >= _SHOWN_FROM else {}

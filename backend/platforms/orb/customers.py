@@ -23,7 +23,7 @@ async def ensure_customer(calls: OrbCalls, customer: Customer, attempt: Attempt)
     details = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     remote_id = await attempt.memory.recall("customer", currency)
     if remote_id is None:
-        remote_id = await _made(calls, customer)
+        remote_id = await _create(calls, customer)
         await attempt.memory.remember("customer", currency, remote_id)
     elif details != await attempt.memory.recall("customer_details", currency):
         await calls.put(f"/customers/{remote_id}", body)
@@ -33,7 +33,7 @@ async def ensure_customer(calls: OrbCalls, customer: Customer, attempt: Attempt)
     return remote_id
 
 
-async def _made(calls: OrbCalls, customer: Customer) -> str:
+async def _create(calls: OrbCalls, customer: Customer) -> str:
     """Create a customer. Its external id is taken once: then it was made before."""
     try:
         return str((await calls.post("/customers", new_customer_body(customer)))["id"])

@@ -41,7 +41,7 @@ class RehearsedCalls(OrbCalls):
         _, kind, *rest = path.split("/")
         if rest and rest[0] in self._pretended:
             return self._pretended[rest[0]]
-        return await self._made(kind, body or {})
+        return await self._pretend(kind, body or {})
 
     async def put(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """Note a change."""
@@ -52,7 +52,7 @@ class RehearsedCalls(OrbCalls):
         lines = tuple(json.dumps(body, indent=2, ensure_ascii=False).splitlines()) if body else ()
         self.requests.append(Rehearsed(method, path, lines))
 
-    async def _made(self, kind: str, body: Mapping[str, Any]) -> Json:
+    async def _pretend(self, kind: str, body: Mapping[str, Any]) -> Json:
         new_id = f"new-{len(self._pretended) + 1}"
         pretended: Json = {**body, "id": new_id, "status": "draft", "end_date": None}
         if kind == "invoices":

@@ -84,7 +84,7 @@ class PublicCompare:
                 choice = _choice(request.query_params, list(names))
                 plans, volumes = await _answers(client, choice)
         except ClientError as problem:
-            return self._page(Choice(), {}, problem=_said(problem), status=_status(problem))
+            return self._page(Choice(), {}, problem=_sentence(problem), status=_status(problem))
         return self._page(choice, names, plans=plans, volumes=volumes)
 
     async def csv_file(self, request: Request) -> Response:
@@ -93,7 +93,7 @@ class PublicCompare:
             async with self._client(request) as client:
                 plans, _ = await _answers(client, await _asked(client, request), curve_too=False)
         except ClientError as problem:
-            return PlainTextResponse(_said(problem), status_code=_status(problem))
+            return PlainTextResponse(_sentence(problem), status_code=_status(problem))
         if plans is None:
             return PlainTextResponse("There is nothing to compare.", status_code=404)
         return _file(simulation_csv(plans), "plans.csv", CSV)
@@ -107,7 +107,7 @@ class PublicCompare:
                     return PlainTextResponse("There is nothing to compare.", status_code=404)
                 content = await client.simulations.public_pdf(question)
         except ClientError as problem:
-            return PlainTextResponse(_said(problem), status_code=_status(problem))
+            return PlainTextResponse(_sentence(problem), status_code=_status(problem))
         return _file(content, "plans.pdf", PDF)
 
     def _client(self, request: Request) -> AsyncFareboxClient:
@@ -188,7 +188,7 @@ def _curve(choice: Choice, volumes: Simulation | None) -> tuple[Drawing | None, 
     return drawing(points, a_month, volumes.currency), crossovers(points)
 
 
-def _said(problem: ClientError) -> str:
+def _sentence(problem: ClientError) -> str:
     if isinstance(problem, RateLimited):
         return "That was a lot at once. Wait a moment, then compare again."
     return str(problem)
