@@ -8,8 +8,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from playwright.async_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    WebError,
     async_playwright,
     expect,
 )
@@ -43,6 +44,17 @@ QUIET = (
 )
 SHORT_LIVED = "--js-flags=--no-opt --no-maglev"
 """Without the compilers that are worth it for a page that is there for long: a quarter less."""
+TOGETHER = "--process-per-site"
+"""The pages of a profile are one process, which compiles what they share once."""
+PLAIN = "/brand/links.json"
+"""An address of the portal that is no page of it."""
+LEFT_BEHIND = "cache_storage,cookies,file_systems,indexeddb,local_storage,service_workers"
+"""All that pages keep in a browser but its cache of files, in the protocol's words."""
+LASTING = (
+    *("add_init_script", "expose_binding", "expose_function", "set_extra_http_headers"),
+    *("set_offline", "set_geolocation", "grant_permissions", "clear_permissions"),
+)
+"""What changes a profile for all its pages, and can't be taken back."""
 PATIENCE_MS = 60_000
 """How long a page may take where no test says otherwise; the machine may be busy."""
 START_SECONDS = 240
@@ -142,7 +154,7 @@ async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium_executable(),
-            args=[*chromium_arguments(), *QUIET, SHORT_LIVED],
+            args=[*chromium_arguments(), *QUIET, SHORT_LIVED, TOGETHER],
         )
         yield browser
         await browser.close()
@@ -154,11 +166,43 @@ def complaints() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="session")
+async def kept_profile(chromium: Browser, farebox: Farebox) -> AsyncIterator[BrowserContext]:
+    """What tests browse with in turn, for the portal's scripts are read and compiled only once."""
+    profile = await new_profile(chromium, farebox)
+    # As long as a page of the portal is there, so is the process that has its scripts
+    stays = await profile.new_page()
+    await stays.goto(PLAIN)
+    for name in LASTING:
+        setattr(profile, name, _refuse)
+    yield profile
+    await profile.close()
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise AssertionError("It would last for the tests that follow: ask for own_context.")
+
+
 @pytest.fixture
 async def context(
+    kept_profile: BrowserContext, farebox: Farebox, complaints: list[str]
+) -> AsyncIterator[BrowserContext]:
+    """A browser without cookies; whatever its pages complain of fails the test.
+
+    Of the tests before, it has kept files in its cache and nothing else. A test that changes the
+    profile itself (by scripts for all its pages, say) asks for ``own_context``.
+    """
+    with noting(kept_profile, farebox, complaints):
+        yield kept_profile
+        await forget(kept_profile, farebox)
+    assert complaints == []
+
+
+@pytest.fixture
+async def own_context(
     chromium: Browser, farebox: Farebox, complaints: list[str]
 ) -> AsyncIterator[BrowserContext]:
-    """A browser without cookies; whatever its pages complain of fails the test."""
+    """A browser that has never been anywhere, and which no other test uses."""
     async with browsing(chromium, farebox, complaints) as context:
         yield context
     assert complaints == []
@@ -169,12 +213,26 @@ async def browsing(
     chromium: Browser, farebox: Farebox, complaints: list[str]
 ) -> AsyncIterator[BrowserContext]:
     """A browser profile of its own, which notes errors, refusals of the CSP among them."""
-    context = await chromium.new_context(
+    profile = await new_profile(chromium, farebox)
+    with noting(profile, farebox, complaints):
+        yield profile
+        await profile.close()
+
+
+async def new_profile(chromium: Browser, farebox: Farebox) -> BrowserContext:
+    """A browser that has never been anywhere; its addresses are the portal's."""
+    profile = await chromium.new_context(
         base_url=farebox.url,
         permissions=["clipboard-read", "clipboard-write"],
         reduced_motion="reduce",  # without a graphics card, what moves is drawn by the processor
     )
-    context.set_default_timeout(PATIENCE_MS)
+    profile.set_default_timeout(PATIENCE_MS)
+    return profile
+
+
+@contextmanager
+def noting(profile: BrowserContext, farebox: Farebox, complaints: list[str]) -> Iterator[None]:
+    """Meanwhile, note what the pages of a profile complain of."""
 
     def note(said: ConsoleMessage) -> None:
         # What an identity provider's pages say is theirs
@@ -184,15 +242,43 @@ async def browsing(
         if said.type in {"error", "warning"} and ours and not left:
             complaints.append(said.text)
 
-    context.on("console", note)
-    context.on("weberror", lambda failed: complaints.append(str(failed.error)))
-    yield context
-    await context.close()
+    def note_failure(failed: WebError) -> None:
+        complaints.append(str(failed.error))
+
+    profile.on("console", note)
+    profile.on("weberror", note_failure)
+    try:
+        yield
+    finally:
+        profile.remove_listener("console", note)
+        profile.remove_listener("weberror", note_failure)
+
+
+async def forget(profile: BrowserContext, farebox: Farebox) -> None:
+    """Close a profile's pages but the first, and take all from it that pages leave behind.
+
+    Files stay in its cache, which are named by what is in them or the same for as long as the
+    portal runs.
+    """
+    stays, *pages = profile.pages
+    for page in pages:
+        await page.close()
+    await profile.unroute_all()
+    await profile.clear_cookies()
+    browser = await profile.new_cdp_session(stays)
+    for origin in (farebox.url, farebox.api_url):
+        await browser.send(
+            "Storage.clearDataForOrigin", {"origin": origin, "storageTypes": LEFT_BEHIND}
+        )
+    await browser.detach()
 
 
 @pytest.fixture
 async def page(context: BrowserContext, farebox: Farebox) -> Page:
-    """A page of the portal, signed in on this machine."""
+    """An empty page, signed in at the portal on this machine; where it goes is the test's to say.
+
+    A page that the test does not look at would take half a second of the processor.
+    """
     page = await context.new_page()
     await enter(page, farebox)
     return page
@@ -214,10 +300,6 @@ async def enter(page: Page, farebox: Farebox) -> None:
         f"{farebox.url}/auth/local", headers={"origin": farebox.url}, max_redirects=0
     )
     assert answer.status == 303, await answer.text()
-    await page.goto("/")
-    await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
-    # At a first visit the links below it move once, when it is known who has signed in
-    await expect(page.get_by_role("group", name="Mode")).to_be_visible()
 
 
 async def sign_in(page: Page) -> None:

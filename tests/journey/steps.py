@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from playwright.async_api import Page, expect
 
@@ -18,11 +19,22 @@ ANSWER_MS = 150_000
 TOKENS_IN = ".fb-answer [data-measure=in]"
 TOKENS_OUT = ".fb-answer [data-measure=out]"
 """What the playground's answers took."""
+NOWHERE = "about:blank"
+ROUTES = {feature.title: f"{feature.route.rstrip('/')}/" for feature in FEATURES}
 OPERATORS_PAGES = {feature.title for feature in FEATURES if feature.group is Group.OPERATOR}
 
 
 async def visit(page: Page, name: str) -> None:
-    """Go to a page by the navigation; by the switch first if it is in the other mode."""
+    """Go to a page by the navigation; by the switch first if it is in the other mode.
+
+    A tab that is nowhere yet goes by the address.
+    """
+    if page.url == NOWHERE:
+        await page.goto(ROUTES[name])
+        await expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        # At a first visit the links below it move once, when it is known who has signed in
+        await expect(page.get_by_role("group", name="Mode")).to_be_visible()
+        return
     operates = name in OPERATORS_PAGES
     pages = page.get_by_role(
         "navigation", name="Operator's pages" if operates else "Pages", exact=True
@@ -39,7 +51,9 @@ async def visit(page: Page, name: str) -> None:
 
 async def create_key(page: Page, name: str) -> str:
     """Make a key on the keys page, and return its secret by way of the clipboard."""
-    await visit(page, "API keys")
+    # Not if it is there already: the page would be loaded again, and close what is opened meanwhile
+    if urlsplit(page.url).path != ROUTES["API keys"]:
+        await visit(page, "API keys")
     await page.get_by_role("button", name="Create key").click()
     form = page.get_by_role("dialog")
     await form.get_by_label("Name").fill(name)

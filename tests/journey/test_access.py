@@ -224,6 +224,7 @@ async def test_the_menu_of_a_small_screen_leads_everywhere(used: Page) -> None:
 
 
 async def test_the_color_scheme_is_switched_and_stays(page: Page) -> None:
+    await visit(page, "Overview")
     before = await page.evaluate("getComputedStyle(document.body).colorScheme")
     theme = page.locator(".radix-themes").first
     await page.get_by_role("button", name="Switch between light and dark").click()
@@ -245,6 +246,7 @@ MOVING = """() => {
 
 
 async def test_nothing_goes_on_moving_for_who_asked_for_less_of_it(page: Page) -> None:
+    await visit(page, "Overview")
     assert await page.evaluate(MOVING) == []
     # They are still there: a skeleton has its color from the movement
     assert await page.evaluate(
@@ -303,14 +305,14 @@ ONLY_BY_AXE = "must only directly contain"
 """A fault that the other checks don't know."""
 
 
-async def test_the_checks_see_faults(context: BrowserContext, axe: str) -> None:
-    bare = await context.new_page()
+async def test_the_checks_see_faults(own_context: BrowserContext, axe: str) -> None:
+    bare = await own_context.new_page()
     await bare.set_content(FAULTY)
     # Without it they would find less, and say nothing of that
     with pytest.raises(AssertionError, match="no axe"):
         await lacking(bare, of="html")
-    await context.add_init_script(axe)
-    page = await context.new_page()
+    await own_context.add_init_script(axe)
+    page = await own_context.new_page()
     await page.set_content(FAULTY)
     faults = " ".join(await lacking(page))
     for fault in FAULTS:

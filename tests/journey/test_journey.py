@@ -207,6 +207,7 @@ async def test_usage_downloads_as_csv(page: Page, context: BrowserContext, tmp_p
 
 
 async def test_signing_out_ends_the_session_everywhere(page: Page, context: BrowserContext) -> None:
+    await visit(page, "Overview")
     cookies = await context.cookies()
     (session,) = (cookie for cookie in cookies if cookie["name"] == "farebox_session")
     assert session["httpOnly"]

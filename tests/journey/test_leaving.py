@@ -98,6 +98,7 @@ async def test_what_was_refused_as_a_whole_is_not_saved(page: Page) -> None:
 
 async def test_a_place_of_the_page_opens_in_another_tab(page: Page) -> None:
     """Whoever holds a key down wants the browser's own answer to a link."""
+    await visit(page, "Overview")
     skip = page.locator('a[href="#content"]')
     for key in ("Control", "Shift", "Meta", "Alt"):
         assert not await skip.evaluate(

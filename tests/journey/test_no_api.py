@@ -163,6 +163,12 @@ async def comes_back(tab: Page, *, seconds: float = 60) -> None:
     assert await tab.evaluate("window.kept"), "It was loaded anew."
 
 
+@pytest.fixture
+def context(own_context: BrowserContext) -> BrowserContext:
+    """A profile whose scripts are its own, and which has nothing of a page yet."""
+    return own_context
+
+
 async def test_every_page_says_that_a_frozen_api_does_not_answer_and_comes_back(
     context: BrowserContext, page: Page, farebox: Farebox
 ) -> None:

@@ -38,6 +38,7 @@ PLACES = """() => {
 
 async def test_links_stay_where_they_are_when_it_is_known_who_has_signed_in(page: Page) -> None:
     await page.add_init_script(f"({PLACES})()")
+    await visit(page, "Overview")
     await page.reload()
     await expect(page.get_by_role("group", name="Mode")).to_be_visible()
     assert len(await page.evaluate("window.places")) == 1
