@@ -59,7 +59,8 @@ RETURNING tenant_id
 def last_month() -> BillingPeriod:
     now = datetime.now(UTC)
     # A month whose grace is over, also on the first of one
-    return billing_period(billing_period(now, "UTC").start - timedelta(days=5), "UTC")
+    running = billing_period(now - timedelta(days=5), "UTC")
+    return billing_period(running.start - timedelta(days=1), "UTC")
 
 
 async def billed_last_month(farebox: Farebox) -> None:
