@@ -39,14 +39,30 @@ quantities = st.one_of(st.integers(0, 3_000_000).map(Decimal), st.decimals(0, 10
 metered = st.builds(MeteredQuantity, st.sampled_from(MODELS), st.sampled_from(METERS), quantities)
 usages = st.lists(metered, max_size=12)
 
+# Made once: Hypothesis checks a strategy when it is first drawn from, longer than it takes to draw
+_free = st.just(Decimal(0)) | quantities
+_fees = st.just(Decimal(0)) | prices
+_models = st.sampled_from([None, ["large"], ["large", "small"]])
+_unit_sizes = st.sampled_from([1, 1_000, 1_000_000])
+_package_sizes = st.integers(1, 10_000)
+_some_package_size = st.none() | _package_sizes
+_minimums = st.none() | st.decimals(0, 5, places=4)
+_maximums = st.none() | st.decimals(5, 500, places=4)
+_shares = st.decimals(0, 150, places=4)
+_meters_in_any_order = st.permutations(METERS)
+_plan_minimums = st.none() | prices
+_plan_maximums = st.none() | st.decimals(100, 2_000, places=4)
+_off = st.fixed_dictionaries({"percent": st.decimals(0, 100, places=3)}) | st.fixed_dictionaries(
+    {"amount": st.decimals(0, 50, places=3)}
+)
+
 
 @st.composite
 def tiers(draw: st.DrawFn, package_size: int | None = None) -> list[Tier]:
     size = package_size or 1
     bounds = sorted(draw(st.sets(st.integers(1, 2_000_000 // size), max_size=3)))
-    fees = st.just(Decimal(0)) | prices
     return [
-        Tier(up_to=bound, price=draw(prices), flat_fee=draw(fees))
+        Tier(up_to=bound, price=draw(prices), flat_fee=draw(_fees))
         for bound in [*(Decimal(bound * size) for bound in bounds), None]
     ]
 
@@ -54,7 +70,7 @@ def tiers(draw: st.DrawFn, package_size: int | None = None) -> list[Tier]:
 @st.composite
 def tiered(draw: st.DrawFn) -> dict[str, object]:
     """The tiers of a charge, and the package that their prices are for if it has one."""
-    size = draw(st.none() | st.integers(1, 10_000))
+    size = draw(_some_package_size)
     return {"package_size": size, "tiers": draw(tiers(size))}
 
 
@@ -67,13 +83,13 @@ def usage_charges(draw: st.DrawFn, charge_id: str, meters: list[str], kinds: tup
         "id": charge_id,
         "name": "A charge",
         "meters": meters,
-        "models": draw(st.sampled_from([None, ["large"], ["large", "small"]])),
-        "included": draw(st.just(Decimal(0)) | quantities),
-        "included_per_seat": draw(st.just(Decimal(0)) | quantities),
-        "minimum": draw(st.none() | st.decimals(0, 5, places=4)),
-        "maximum": draw(st.none() | st.decimals(5, 500, places=4)),
+        "models": draw(_models),
+        "included": draw(_free),
+        "included_per_seat": draw(_free),
+        "minimum": draw(_minimums),
+        "maximum": draw(_maximums),
     }
-    sizes = {"unit_size": draw(st.sampled_from([1, 1_000, 1_000_000]))}
+    sizes = {"unit_size": draw(_unit_sizes)}
     match draw(st.sampled_from(kinds)):
         case "per_unit":
             return PerUnitCharge(**fields, **sizes, price=draw(prices))
@@ -82,10 +98,10 @@ def usage_charges(draw: st.DrawFn, charge_id: str, meters: list[str], kinds: tup
         case "volume":
             return VolumeCharge(**fields, **sizes, **draw(tiered()))
         case "package":
-            size = draw(st.integers(1, 10_000))
+            size = draw(_package_sizes)
             return PackageCharge(**fields, package_size=size, price=draw(prices))
         case "percentage":
-            return PercentageCharge(**fields, percent=draw(st.decimals(0, 150, places=4)))
+            return PercentageCharge(**fields, percent=draw(_shares))
         case kind:
             raise NotImplementedError(f"draw a charge of the kind {kind}")
 
@@ -94,7 +110,7 @@ def usage_charges(draw: st.DrawFn, charge_id: str, meters: list[str], kinds: tup
 def plans(draw: st.DrawFn, plan_id: str = "plan", kinds: tuple[str, ...] = KINDS) -> PlanDefinition:
     """A plan that prices some of the meters, each by one charge of its own or a shared one."""
     charges = []
-    unpriced = list(draw(st.permutations(METERS)))
+    unpriced = list(draw(_meters_in_any_order))
     while unpriced and len(charges) < 4:
         taken = [unpriced.pop() for _ in range(min(len(unpriced), draw(st.integers(1, 2))))]
         charges.append(draw(usage_charges(f"charge-{len(charges)}", taken, kinds)))
@@ -102,7 +118,7 @@ def plans(draw: st.DrawFn, plan_id: str = "plan", kinds: tuple[str, ...] = KINDS
     pools = []
     if draw(st.booleans()):
         drawing = draw(st.permutations(names))[: draw(st.integers(1, len(names)))]
-        of_all, each = draw(quantities), draw(st.just(Decimal(0)) | quantities)
+        of_all, each = draw(quantities), draw(_free)
         pools.append(
             IncludedPool(
                 id="pool", name="Pool", charges=drawing, quantity=of_all, quantity_per_seat=each
@@ -116,8 +132,8 @@ def plans(draw: st.DrawFn, plan_id: str = "plan", kinds: tuple[str, ...] = KINDS
         charges=charges,
         pools=pools,
         discounts=draw(discounts(names)),
-        minimum=draw(st.none() | prices),
-        maximum=draw(st.none() | st.decimals(100, 2_000, places=4)),
+        minimum=draw(_plan_minimums),
+        maximum=draw(_plan_maximums),
     )
 
 
@@ -132,11 +148,7 @@ def discounts(draw: st.DrawFn, charges: list[str]) -> list[Discount]:
 
 @st.composite
 def discount(draw: st.DrawFn, discount_id: str, charges: list[str] | None) -> Discount:
-    off = draw(
-        st.fixed_dictionaries({"percent": st.decimals(0, 100, places=3)})
-        | st.fixed_dictionaries({"amount": st.decimals(0, 50, places=3)})
-    )
-    return Discount(id=discount_id, name="Discount", charges=charges, **off)
+    return Discount(id=discount_id, name="Discount", charges=charges, **draw(_off))
 
 
 def whole(plan: PlanDefinition | None, usage: list[MeteredQuantity], version: int = 1) -> Stretch:
