@@ -48,16 +48,17 @@ items = st.builds(
     st.sampled_from(["input", "output"]),
 )
 amounts = st.decimals(-1000, 1000, places=2)
+# Made once: Hypothesis checks a strategy when it is first drawn from, longer than it takes to draw
+some_amounts = st.lists(amounts, max_size=8)
+no_or_positive = st.none() | amounts.map(abs)
 
 
 @st.composite
 def lines(draw: st.DrawFn) -> list[ComposedLine]:
     """Lines of a period; an item may have several, as a charge on trial and after it has."""
     return [
-        ComposedLine(
-            draw(items), "A line", PERIOD, amount, amount, draw(st.none() | amounts.map(abs))
-        )
-        for amount in draw(st.lists(amounts, max_size=8))
+        ComposedLine(draw(items), "A line", PERIOD, amount, amount, draw(no_or_positive))
+        for amount in draw(some_amounts)
     ]
 
 

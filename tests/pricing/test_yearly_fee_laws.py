@@ -33,28 +33,29 @@ pytestmark = pytest.mark.fast
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe")
 EXTRAS = PerUnitCharge(id="m", name="M", meters=["m"], unit_size=1, price=Decimal("0.37"))
 
+# Made once: Hypothesis checks a strategy when it is first drawn from, longer than it takes to draw
+_prices = st.decimals(0, 2000, places=2)
+_off = (
+    st.none()
+    | st.builds(Discount, id=st.just("o"), name=st.just("O"), percent=st.decimals(0, 100, places=2))
+    | st.builds(Discount, id=st.just("o"), name=st.just("O"), amount=st.decimals(0, 60, places=2))
+)
+_minimums = st.none() | st.decimals(0, 60, places=2)
+_quarters = st.integers(1, 200) | st.integers(1, 150 * 96)
+
 
 @st.composite
 def definitions(draw: st.DrawFn, proration: Proration) -> PlanDefinition:
     """A version of the plan: its prices, and what comes off them."""
-    prices = st.decimals(0, 2000, places=2)
-    off = draw(
-        st.none()
-        | st.builds(
-            Discount, id=st.just("o"), name=st.just("O"), percent=st.decimals(0, 100, places=2)
-        )
-        | st.builds(
-            Discount, id=st.just("o"), name=st.just("O"), amount=st.decimals(0, 60, places=2)
-        )
-    )
+    off = draw(_off)
     return plan(
         charges=[
-            *(charge.model_copy(update={"price": draw(prices)}) for charge in (FEE, SEATS, HELP)),
+            *(charge.model_copy(update={"price": draw(_prices)}) for charge in (FEE, SEATS, HELP)),
             EXTRAS,
         ],
         proration=proration,
         discounts=[] if off is None else [off],
-        minimum=draw(st.none() | st.decimals(0, 60, places=2)),
+        minimum=draw(_minimums),
     )
 
 
@@ -80,7 +81,7 @@ def histories(draw: st.DrawFn, *, over: bool = False) -> History:
     life = [Standing(first, versions[0], 1, draw(st.integers(0, 4)))]
     moment = first
     for _ in range(draw(st.integers(0, 6))):
-        moment += draw(st.integers(1, 200) | st.integers(1, 150 * 96)) * QUARTER
+        moment += draw(_quarters) * QUARTER
         number = draw(st.integers(0, len(versions) - 1))
         version = draw(st.sampled_from([None, versions[number], versions[number]]))
         chosen = {"help": draw(st.integers(0, 2))}
