@@ -263,7 +263,7 @@ async def test_only_a_plan_that_fits_goes_over_and_only_between_periods(
             await connect(connection, tenant.id, back, stripe, PERIOD.start + timedelta(days=1))
     at_the_end = back.model_copy(update={"starts_at": PERIOD.end})
     async with database.begin() as connection:
-        await connect(connection, tenant.id, at_the_end, stripe, datetime.now(UTC))
+        await connect(connection, tenant.id, at_the_end, stripe, PERIOD.end - timedelta(hours=1))
         rows = (
             await connection.execute(
                 select(platform_connections.c.mode, platform_connections.c.ends_at).order_by(
