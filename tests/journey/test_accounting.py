@@ -35,6 +35,9 @@ async def test_a_month_is_looked_at_and_taken_along(farebox: Farebox, page: Page
     journal = page.locator("#journal")
     await expect(journal).to_contain_text("Credit sold: For the books")
     await expect(journal.locator("tr").filter(has_text=grant.id)).to_contain_text("$12.34")
+    # An entry's second line has no name, and no header that would be read out as one
+    assert await journal.locator("tbody tr").count() > 1
+    assert all(name.strip() for name in await journal.get_by_role("rowheader").all_inner_texts())
     await expect(page.get_by_role("combobox", name="Customer")).to_have_text(tenant.name)
 
     address = await page.get_by_role("link", name="Journal as CSV").get_attribute("href")

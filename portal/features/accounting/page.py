@@ -132,9 +132,14 @@ def _journal() -> rx.Component:
     def row(line: LineRow) -> rx.Component:
         return rx.table.row(
             rx.table.cell(line.day, white_space="nowrap"),
-            rx.table.row_header_cell(
-                rx.text(line.reference),
-                rx.text(line.text, size="1", color_scheme="gray"),
+            # An entry is named by its first line alone, and a header without a text names nothing
+            rx.cond(
+                line.reference != "",
+                rx.table.row_header_cell(
+                    rx.text(line.reference),
+                    rx.text(line.text, size="1", color_scheme="gray"),
+                ),
+                rx.table.cell(),
             ),
             rx.table.cell(line.account),
             rx.table.cell(line.debit, class_name="fb-number"),
