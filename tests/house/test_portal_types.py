@@ -7,6 +7,7 @@ properties on to Reflex, which types them so: neither is counted. ``Any`` by its
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,8 @@ UNTYPED: dict[str, tuple[int, str]] = {
 
 def untyped(source: str) -> int:
     """How often a source has ``Any`` by itself: of an argument, a result, a name or a cast."""
+    if not re.search(r"\bAny\b", source):
+        return 0
     return sum(
         isinstance(node, ast.Name) and node.id == "Any" for node in _annotations(ast.parse(source))
     )

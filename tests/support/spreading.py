@@ -68,12 +68,15 @@ def next_piece(queue: Iterable[str], waits: Callable[[str], bool], *, others_wai
 
 
 def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Order tests by how long they may take and their kind does, and keep each piece whole."""
-    ranks: dict[str, tuple[bool, int]] = {}
+    """Order tests by how long they may take and their kind does, and keep each piece whole.
+
+    Of a kind, pieces of several files come before those of one.
+    """
+    ranks: dict[str, tuple[bool, int, bool]] = {}
     for item in items:
         [kind] = kinds_of(item)
-        rank = (not _may_take_long(item), _ORDER.index(kind))
         name = piece(item.nodeid)
+        rank = (not _may_take_long(item), _ORDER.index(kind), item.nodeid.startswith(name))
         ranks[name] = min(rank, ranks.get(name, rank))
     return sorted(items, key=lambda item: ranks[piece(item.nodeid)])
 
