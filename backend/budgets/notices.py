@@ -16,6 +16,7 @@ from backend.accounts.clocks import acted_on
 from backend.accounts.tenants import find_tenant
 from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.budgets.spent import SpentBudget, spent_budgets
+from backend.errors import NotFound
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.thresholds import threshold_reached
@@ -56,10 +57,13 @@ async def notify_of_call_budgets(
 async def notify_of_budgets(
     connection: AsyncConnection, tenant_id: str, budgets: Collection[NamedBudget], now: datetime
 ) -> None:
-    """Enqueue the notices that are due of a tenant\'s budgets, each once."""
+    """Enqueue the notices that are due of a tenant's budgets, each once."""
     if not budgets:
         return
-    tenant = await find_tenant(connection, tenant_id)
+    try:
+        tenant = await find_tenant(connection, tenant_id)
+    except NotFound:  # deleted meanwhile
+        return
     names = {each.own.owner: each.name for each in budgets}
     since = [(each.own, each.since) for each in budgets]
     notices: list[Notice] = []

@@ -31,11 +31,11 @@ def priced_for(price: Decimal, charge: TieredCharge, currency: str) -> str:
     return unit_price(price, charge.unit_size, currency)
 
 
-def first_units(charge: UsageCharge, currency: str) -> str:
-    """What a charge's first units cost: ``$0.15 per 1M``, ``20%``, ``Free``."""
+def first_units(charge: UsageCharge, currency: str, *, free: str = "Free") -> str:
+    """What a charge's first units cost: ``$0.15 per 1M``, ``20%``, or the word for nothing."""
     match charge:
         case PerUnitCharge():
-            return unit_price(charge.price, charge.unit_size, currency) if charge.price else "Free"
+            return unit_price(charge.price, charge.unit_size, currency) if charge.price else free
         case PackageCharge():
             size = compact(charge.package_size)
             return f"{exact_money(charge.price, currency)} per package of {size}"
@@ -43,7 +43,7 @@ def first_units(charge: UsageCharge, currency: str) -> str:
             return f"{plain(charge.percent)}%"
         case GraduatedCharge() | VolumeCharge():
             first = charge.tiers[0].price
-            return priced_for(first, charge, currency) if first else "Free"
+            return priced_for(first, charge, currency) if first else free
         case _:
             assert_never(charge)
 

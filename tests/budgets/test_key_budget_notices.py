@@ -12,6 +12,8 @@ from sqlalchemy import select, update
 from backend.accounts.applications import create_application
 from backend.accounts.keys.keys import create_key
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
+from backend.budgets.notices import NamedBudget, notify_of_budgets
+from backend.budgets.owners import BudgetOwner, OwnBudget
 from backend.budgets.worker import BudgetsWorker
 from backend.outbox.events import event_from
 from backend.storage.database import Database
@@ -29,8 +31,6 @@ from tests.support.statements import statements_of
 pytestmark = pytest.mark.engine
 
 AT = MARCH + timedelta(days=3)
-
-
 LAST_SECOND = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
 MIDNIGHT = LAST_SECOND + timedelta(seconds=1)
 
@@ -60,6 +60,18 @@ async def test_a_keys_budget_is_told_of(database: Database, applied: Catalog) ->
     assert (event.data.key_id, event.data.name, event.data.percent) == (key.id, "Batch", 100)
     assert event.data.budget.amount == 1
     assert event.data.used.amount >= 1
+
+
+async def test_a_tenant_that_is_deleted_meanwhile_holds_up_no_other(
+    database: Database, applied: Catalog
+) -> None:
+    tenant = await subscribed(database, "paid")
+    own = OwnBudget(BudgetOwner("key", "key_1"), KeyBudget(amount=Decimal(1), period="month"))
+    budgets = [NamedBudget(own, "Batch", AT)]
+    async with database.begin() as connection:
+        await notify_of_budgets(connection, "ten_deleted", budgets, AT)
+        await notify_of_budgets(connection, tenant.id, budgets, AT)
+    assert await told(database) == []
 
 
 async def test_many_keys_take_as_many_statements_as_one(

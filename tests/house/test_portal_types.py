@@ -10,13 +10,13 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
+
 pytestmark = pytest.mark.fast
 
-ROOT = Path(__file__).resolve().parents[2]
 
 HANDLER_CALLS = "Reflex types a handler by its arguments alone: not its actions, nor a part of them"
 ROW_OF_TWO = "a row or a form's values, as the variable of the browser or as the record itself"

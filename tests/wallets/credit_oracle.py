@@ -286,7 +286,7 @@ class Purse:
         return bool(over)
 
     def lapsed(self, at: datetime) -> list[str]:
-        """Reservations that nobody settled within an hour."""
+        """Holds that nobody settled within an hour."""
         return [
             name
             for name, held in self.held.items()

@@ -87,7 +87,7 @@ def _usage(charge: UsageCharge, currency: str) -> str:
         if more:
             price += f", down to {exact_money(min(t.price for t in charge.tiers), currency)}"
     else:
-        price = first_units(charge, currency).replace("Free", "free")
+        price = first_units(charge, currency, free="free")
     units = _included(charge.included, charge.included_per_seat)
     included = f", {units} included" if units else ""
     return f"{charge.name}: {price}{included}"
